@@ -1,0 +1,28 @@
+"""What every folder of tests shares: the test data, and what CI does about skipped tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from skip_policy import DATA_VARIABLE, SkipPolicy, load_allowed
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # With pytest-xdist the reporting process keeps the book; its workers only mark their reports.
+    if os.environ.get("CI") == "true":
+        allowed = load_allowed(Path(__file__).with_name("skips.toml"))
+        config.pluginmanager.register(SkipPolicy(allowed, os.environ), "skip-policy")
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real models, pictures and clips; skips where ``EDGEDET_TEST_DATA`` is not set."""
+    folder = os.environ.get(DATA_VARIABLE)
+    if not folder:
+        pytest.skip(f"{DATA_VARIABLE} is not set: it names the folder of real models, pictures and clips")
+    path = Path(folder).resolve()
+    if not path.is_dir():
+        pytest.fail(f"{DATA_VARIABLE} is set to {folder}, which is not a folder", pytrace=False)
+    return path
