@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from skip_policy import DATA_VARIABLE, SkipPolicy, load_allowed
 
 

@@ -1,8 +1,8 @@
 """What a run may leave out and still pass in CI: the skips listed in skips.toml, and nothing else.
 
 A skipped test looks like a passed one in the last line of a run. So under ``CI=true`` the run fails when a
-test is skipped that the list does not name, and when ``EDGEDET_TEST_DATA`` is set but no test that uses the data
-has passed. Outside CI nothing changes: a contributor without the data sees the skips and goes on.
+test is skipped that the list does not name, and when ``EDGEDET_TEST_DATA`` is set but no test that uses the
+data has passed. Outside CI nothing changes: a contributor without the data sees the skips and goes on.
 """
 
 from __future__ import annotations
