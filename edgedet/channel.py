@@ -74,14 +74,14 @@ class Latest(Generic[T]):
             self._taken += 1
         return item
 
-    async def get(self) -> T:
-        """Wait for an item. Cancelling loses nothing: the item stays until it is taken.
+    async def ready(self) -> None:
+        """Wait until there is an item, and leave it there: who takes it later takes the newest of that moment.
 
         Raises:
             EndOfStream: the channel is closed and its last item has been taken.
             RuntimeError: a second consumer waits already.
         """
-        while (item := self.take()) is None:
+        while self._item is None:
             if self._closed:
                 raise EndOfStream(f"{self.name}: end of stream")
             if self._waiter is not None:
@@ -91,7 +91,18 @@ class Latest(Generic[T]):
                 await self._waiter
             finally:
                 self._waiter = None
-        return item
+
+    async def get(self) -> T:
+        """Wait for an item. Cancelling loses nothing: the item stays until it is taken.
+
+        Raises:
+            EndOfStream: the channel is closed and its last item has been taken.
+            RuntimeError: a second consumer waits already.
+        """
+        while True:
+            await self.ready()
+            if (item := self.take()) is not None:
+                return item
 
     def close(self) -> None:
         """End the stream: what is held can still be taken, then `get` raises `EndOfStream`."""

@@ -1,0 +1,62 @@
+"""What runs a model: one file per backend, used inside the detector worker only.
+
+A backend module holds `open_accelerator(options)`, which returns one `Accelerator`; it is called once for each instance
+that shall run side by side. It imports the standard library, numpy and its runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every backend is told."""
+
+    model: str
+    """Path of the .tflite file."""
+    threads: int = 1
+    """Threads of one interpreter."""
+    runtime: str = "auto"
+    """`auto`, `litert` or `tflite_runtime`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorDetails:
+    """A tensor as the runtime allocated it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    """numpy's name."""
+
+
+class Accelerator(Protocol):
+    """One interpreter. Not safe for two threads at once; `invoke` releases the GIL."""
+
+    @property
+    def backend(self) -> str:
+        """`cpu` or `edgetpu`."""
+
+    @property
+    def outputs(self) -> tuple[TensorDetails, ...]:
+        """The output tensors in the model's order."""
+
+    def load(self, write: Callable[[NDArray[np.generic]], None]) -> None:
+        """Let `write` fill the input tensor, of the model's own shape and type, without a copy between."""
+
+    def invoke(self) -> None:
+        """Run the model. Blocks, for ever if the hardware does.
+
+        Raises:
+            RuntimeError: the runtime says no.
+        """
+
+    def read(self, outputs: Sequence[NDArray[np.generic]]) -> None:
+        """Copy the output tensors into arrays of the same shapes and types."""

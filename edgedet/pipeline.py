@@ -1,0 +1,165 @@
+"""The stages between a camera and what is published: functions over channels, without knowledge of concrete outputs.
+
+Frames that are being looked at lie in the camera's slots; a stage that is done with a frame releases it. The order of
+frames survives several accelerator instances, since answers are awaited in the order in which frames were handed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from edgedet.channel import EndOfStream, Latest
+from edgedet.errors import EdgedetError, WorkerLost
+from edgedet.types import FrameResult, Inference
+from edgedet.workers.camera import Frame
+from edgedet.workers.protocol import Limits, RawResult, detections_of
+from edgedet.workers.supervisor import Detector
+
+_TRIES = 3
+"""A frame that was being looked at when a worker died is shown to the next one; the same frame three times is its
+fault, not the workers'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame with what was found in it. The frame is still the holder's to release."""
+
+    frame: Frame
+    result: FrameResult
+    invalid: int
+    """How many of the model's values were no finite numbers and were left out."""
+
+
+def to_seen(frame: Frame, raw: RawResult, labels: tuple[str, ...], backend: str) -> Seen:
+    """Put names and milliseconds to a worker's answer."""
+    inference = Inference(backend, raw.prepare_ns / 1e6, raw.invoke_ns / 1e6, raw.decode_ns / 1e6)
+    return Seen(frame, FrameResult(frame.stamp, inference, detections_of(raw.boxes, labels)), raw.invalid)
+
+
+async def every_frame(
+    frames: AsyncIterator[Frame],
+    detector: Detector,
+    limits: Limits,
+    labels: tuple[str, ...],
+    depth: int,
+) -> AsyncIterator[Seen]:
+    """Each frame with its answer, in order, as many as `depth` under way; a slow reader holds the source back.
+
+    A frame whose worker died is handed to the next one: nothing is lost.
+
+    Raises:
+        EdgedetError: the source broke off (after what it gave has come out), or the detector has given up.
+    """
+    pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None] = asyncio.Queue(depth)
+    feeder = asyncio.get_running_loop().create_task(_feed(frames, detector, limits, pending), name="feed")
+    try:
+        while (item := await pending.get()) is not None:
+            frame, answer = item
+            raw = await _answer(frame, answer, detector, limits)
+            yield to_seen(frame, raw, labels, detector.spec.backend)
+        await feeder
+    finally:
+        feeder.cancel()
+        await asyncio.gather(feeder, return_exceptions=True)
+
+
+async def _feed(
+    frames: AsyncIterator[Frame],
+    detector: Detector,
+    limits: Limits,
+    pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None],
+) -> None:
+    try:
+        async for frame in frames:
+            await pending.put((frame, await _hand_over(frame, detector, limits)))
+    finally:
+        await pending.put(None)
+
+
+async def _hand_over(frame: Frame, detector: Detector, limits: Limits) -> asyncio.Future[RawResult]:
+    while True:
+        await detector.turn()
+        try:
+            return detector.submit(frame.detect, frame.stamp, limits)
+        except WorkerLost:
+            continue
+
+
+async def _answer(frame: Frame, answer: asyncio.Future[RawResult], detector: Detector, limits: Limits) -> RawResult:
+    for _ in range(_TRIES - 1):
+        try:
+            return await answer
+        except EdgedetError:
+            answer = await _hand_over(frame, detector, limits)
+    return await answer
+
+
+async def capture(frames: AsyncIterator[Frame], newest: Latest[Frame]) -> None:
+    """Keep the newest frame of a live source at hand; the one that it replaces goes back at once.
+
+    Raises:
+        EdgedetError: the source broke off.
+    """
+    try:
+        async for frame in frames:
+            replaced = newest.put(frame)
+            if replaced is not None:
+                replaced.release()
+    finally:
+        newest.close()
+
+
+async def newest_frames(
+    newest: Latest[Frame],
+    detector: Detector,
+    limits: Callable[[], Limits],
+    labels: tuple[str, ...],
+    depth: int,
+) -> AsyncIterator[Seen]:
+    """The newest frame whenever the detector has a turn for this camera, with its answer.
+
+    A frame whose worker died is dropped: by the time that there is a new one, there is a newer frame.
+    """
+    pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None] = asyncio.Queue(depth)
+    feeder = asyncio.get_running_loop().create_task(_feed_newest(newest, detector, limits, pending), name="feed")
+    try:
+        while (item := await pending.get()) is not None:
+            frame, answer = item
+            try:
+                raw = await answer
+            except EdgedetError:
+                frame.release()
+                continue
+            yield to_seen(frame, raw, labels, detector.spec.backend)
+        await feeder
+    finally:
+        feeder.cancel()
+        await asyncio.gather(feeder, return_exceptions=True)
+
+
+async def _feed_newest(
+    newest: Latest[Frame],
+    detector: Detector,
+    limits: Callable[[], Limits],
+    pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None],
+) -> None:
+    try:
+        while True:
+            await newest.ready()
+            await detector.turn()
+            # Taken only now: while this camera waited for its turn, a newer frame may have come.
+            frame = newest.take()
+            if frame is None:
+                continue
+            try:
+                answer = detector.submit(frame.detect, frame.stamp, limits())
+            except WorkerLost:
+                frame.release()
+                continue
+            await pending.put((frame, answer))
+    except EndOfStream:
+        pass
+    finally:
+        await pending.put(None)

@@ -1,0 +1,267 @@
+"""The daemon's end of a camera worker: one life of a source, as frames that must be given back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from edgedet.errors import EdgedetError, SourceError, SourceLost, WorkerLost
+from edgedet.types import FrameStamp, PixelFormat, ViewSize
+from edgedet.workers import memory
+from edgedet.workers.failure import read_failure
+from edgedet.workers.process import ChildSpec, WorkerProcess
+from edgedet.workers.protocol import (
+    Kind,
+    Ticket,
+    pack_json,
+    pack_release,
+    unpack_ended,
+    unpack_json,
+    unpack_ticket,
+)
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_log = logging.getLogger(__name__)
+
+FULL_VIEW_BYTES = 4096 * 4096 * 3
+"""Room for one full view. What is larger comes without one; pages that are not written cost nothing."""
+_CAPTURED, _CAPTURED_AT, _WAITING = 0, 1, 2
+"""Indices in the header page; `camera_child` writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSpec:
+    """Which source, and how its frames are wanted."""
+
+    name: str
+    settings: DataclassInstance
+    """The driver's own `Settings`; its `type` names the driver."""
+    view: ViewSize
+    """The detect view: the model's input size."""
+    slots: int
+    """How many frames may be under way at once."""
+    full_view: bool = False
+    """Whether the full picture is wanted beside the detect view."""
+    max_fps: float | None = None
+    """Frames beyond this rate are not even scaled."""
+    open_deadline_s: float = 20.0
+    """From the start of the worker to its first frame."""
+    stall_s: float = 3.0
+    """A source that could give frames and gave none for so long has stalled."""
+    python: str | None = None
+
+
+class Frame:
+    """A frame in shared memory. Give it back with `release`; the source has few slots."""
+
+    __slots__ = ("_detect", "_full", "_release", "pixel_format", "stamp")
+
+    def __init__(
+        self, ticket: Ticket, detect: memoryview, full: memoryview | None, release: Callable[[int], None]
+    ) -> None:
+        self.stamp: FrameStamp = ticket.stamp
+        self.pixel_format: PixelFormat = ticket.pixel_format
+        self._detect = detect
+        self._full = full
+        self._release: tuple[Callable[[int], None], int] | None = (release, ticket.slot)
+
+    @property
+    def detect(self) -> memoryview:
+        """The letterboxed picture, RGB, height x width x 3 bytes; valid until `release`."""
+        return self._detect
+
+    @property
+    def full(self) -> memoryview | None:
+        """The full picture in `pixel_format`, or None; valid until `release`."""
+        return None if self.pixel_format is PixelFormat.NONE else self._full
+
+    def release(self) -> None:
+        """Give the slot back. Doing it twice is harmless."""
+        if self._release is not None:
+            release, slot = self._release
+            self._release = None
+            release(slot)
+
+
+class CameraWorker:
+    """A source in a child process, for one life. Enter it, iterate `frames()`, leave it."""
+
+    def __init__(self, spec: CameraSpec, on_note: Callable[[str], None] = _log.warning) -> None:
+        self.spec = spec
+        self._on_note = on_note
+        self._layout = memory.Layout(
+            spec.slots, spec.view.width * spec.view.height * 3, FULL_VIEW_BYTES if spec.full_view else 0
+        )
+        child = ChildSpec(f"camera-{spec.name}", "edgedet.workers.camera_child", self._layout.total, spec.python)
+        self._process = WorkerProcess(child, self._on_message, self._on_lost)
+        self._queue: asyncio.Queue[Frame | None] = asyncio.Queue()
+        self._opened: asyncio.Future[bool] | None = None
+        self._error: EdgedetError | None = None
+        self._views: list[tuple[memoryview, memoryview | None]] = []
+        self._header: memoryview | None = None
+        self._ended = False
+        self._out = 0
+        self._started_ns = 0
+
+    async def __aenter__(self) -> Self:
+        """Start the child. That the source can be opened is known from `opened()` or the first frame."""
+        self._opened = asyncio.get_running_loop().create_future()
+        self._started_ns = time.monotonic_ns()
+        descriptor = await self._process.start()
+        try:
+            shared = memory.attach(descriptor, self._layout.total)
+        finally:
+            os.close(descriptor)
+        self._header = memory.header(shared)
+        whole = memoryview(shared)
+        layout = self._layout
+        for slot in range(layout.slots):
+            at = layout.detect_at(slot)
+            full_at = layout.full_at(slot)
+            full = whole[full_at : full_at + layout.full_bytes] if layout.full_bytes else None
+            self._views.append((whole[at : at + layout.detect_bytes], full))
+        spec = self.spec
+        self._process.send(
+            pack_json(
+                Kind.START,
+                {
+                    "source": dataclasses.asdict(spec.settings),
+                    "view": [spec.view.width, spec.view.height],
+                    "slots": layout.slots,
+                    "full_bytes": layout.full_bytes,
+                    "min_interval_s": 1.0 / spec.max_fps if spec.max_fps else 0.0,
+                },
+            )
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """End the child. What its frames point to stays readable until they are released."""
+        self._ended = True
+        if self._opened is not None and not self._opened.done():
+            self._opened.cancel()
+        await self._process.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child process."""
+        return self._process.pid
+
+    @property
+    def captured(self) -> int:
+        """Frames that the source has given in this life, dropped ones too."""
+        return 0 if self._header is None else self._header[_CAPTURED]
+
+    def silent_s(self, now_ns: int) -> float:
+        """Seconds since the source last gave a frame while it could have; 0 while it waits for us."""
+        if self._header is None or self._ended or self._header[_WAITING] or self._out >= self.spec.slots:
+            return 0.0
+        return (now_ns - max(self._header[_CAPTURED_AT], self._started_ns)) / 1e9
+
+    async def opened(self) -> bool:
+        """Wait until the source is open; says whether it is live.
+
+        Raises:
+            SourceError: it cannot be opened.
+            WorkerLost: the child died over it.
+        """
+        if self._opened is None:
+            raise RuntimeError("enter the worker first")
+        return await asyncio.shield(self._opened)
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        """Every frame that the child hands over, until the source ends.
+
+        Raises:
+            SourceError: the source gave nothing, or broke off (`SourceLost`), or stalled.
+            WorkerLost: the child died.
+        """
+        watch = asyncio.get_running_loop().create_task(self._watch(), name=f"watch-{self.spec.name}")
+        try:
+            while True:
+                frame = await self._queue.get()
+                if frame is None:
+                    break
+                yield frame
+        finally:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+        if self._error is not None:
+            raise self._error
+
+    def kill(self, reason: str) -> None:
+        """End the child now; `frames()` ends with the reason."""
+        self._process.kill(reason)
+
+    async def _watch(self) -> None:
+        """Kill a child whose source says nothing any more."""
+        interval_s = min(0.5, self.spec.stall_s / 4)
+        while not self._ended:
+            await asyncio.sleep(interval_s)
+            limit_s = self.spec.stall_s if self.captured else self.spec.open_deadline_s
+            if self.silent_s(time.monotonic_ns()) > limit_s:
+                if self.captured:
+                    self._error = SourceLost(
+                        f"{self.spec.name}: no frame for {limit_s:g} s (after {self.captured} frames)",
+                        code="camera_stalled",
+                    )
+                else:
+                    self._error = SourceError(f"{self.spec.name}: no frame within {limit_s:g} s", code="camera_stalled")
+                self._process.kill("it gave no frame")
+
+    def _on_message(self, message: bytes) -> None:
+        kind = message[0]
+        if kind == Kind.TICKET:
+            ticket = unpack_ticket(message)
+            detect, full = self._views[ticket.slot]
+            self._out += 1
+            self._queue.put_nowait(Frame(ticket, detect, full, self._release))
+        elif kind == Kind.OPENED:
+            if self._opened is not None and not self._opened.done():
+                self._opened.set_result(bool(unpack_json(message)["live"]))
+        elif kind == Kind.NOTE:
+            self._on_note(str(unpack_json(message)["message"]))
+        elif kind == Kind.ENDED:
+            unpack_ended(message)
+            self._finish(None)
+        elif kind == Kind.FAILED:
+            self._finish(read_failure(message))
+        else:
+            self._process.kill(f"it sent a message of an unknown kind {kind}")
+
+    def _release(self, slot: int) -> None:
+        self._out -= 1
+        if not self._ended:
+            self._process.send(pack_release(slot))
+
+    def _on_lost(self, error: WorkerLost) -> None:
+        self._finish(self._error or error)
+
+    def _finish(self, error: EdgedetError | None) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._error = error
+        if self._opened is not None and not self._opened.done():
+            if error is None:
+                self._opened.set_result(False)
+            else:
+                self._opened.set_exception(error)
+                self._opened.exception()  # it may be that nobody asks; frames() tells it too
+        self._queue.put_nowait(None)

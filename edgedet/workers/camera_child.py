@@ -1,0 +1,179 @@
+"""The camera worker's own side: frames out of a driver, into slots, a ticket for each.
+
+A live source never waits for the daemon: without a free slot the frame is dropped before it costs more than its
+decoding. Any other source waits for a slot, so that every frame comes, in order.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import socket
+import sys
+import time
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from edgedet.cameras import Camera, Shot
+from edgedet.errors import EdgedetError
+from edgedet.geometry import LETTERBOX_GREY, Letterbox
+from edgedet.types import FrameStamp, PixelFormat
+from edgedet.workers import memory
+from edgedet.workers.failure import send_failure
+from edgedet.workers.protocol import (
+    MAX_MESSAGE,
+    Kind,
+    Ticket,
+    pack_ended,
+    pack_json,
+    pack_ticket,
+    unpack_json,
+    unpack_release,
+)
+
+CAPTURED = 0
+"""Index in the header: frames that the source has given, dropped ones too."""
+CAPTURED_AT = 1
+"""Index in the header: CLOCK_MONOTONIC nanoseconds of the last of them."""
+WAITING = 2
+"""Index in the header: 1 while the child waits for a slot, when its silence is the daemon's doing."""
+
+
+class Slots:
+    """The shared memory as pictures, and which of them are free."""
+
+    def __init__(self, shared: mmap.mmap, layout: memory.Layout, view: tuple[int, int]) -> None:
+        self._width, self._height = view
+        self._detect = [
+            np.frombuffer(shared, np.uint8, layout.detect_bytes, layout.detect_at(slot)).reshape(
+                self._height, self._width, 3
+            )
+            for slot in range(layout.slots)
+        ]
+        self._full = [
+            np.frombuffer(shared, np.uint8, layout.full_bytes, layout.full_at(slot)) if layout.full_bytes else None
+            for slot in range(layout.slots)
+        ]
+        self._letterbox: list[Letterbox | None] = [None] * layout.slots
+        self.free = list(range(layout.slots))
+
+    def draw(self, slot: int, shot: Shot) -> PixelFormat:
+        """Put the shot's views into the slot; says how the full view lies there."""
+        letterbox = Letterbox.fit(shot.width, shot.height, self._width, self._height)
+        picture = self._detect[slot]
+        if letterbox != self._letterbox[slot]:
+            # The padding stays as it is from frame to frame; only a picture of another shape moves it.
+            picture.fill(LETTERBOX_GREY)
+            self._letterbox[slot] = letterbox
+        bottom, right = letterbox.top + letterbox.inner_height, letterbox.left + letterbox.inner_width
+        shot.draw_detect(picture[letterbox.top : bottom, letterbox.left : right])
+        full = self._full[slot]
+        if full is None or shot.width * shot.height * 3 > full.size:
+            return PixelFormat.NONE
+        return shot.draw_full(full)
+
+
+class CameraChild:
+    """A driver's frames, and the daemon at the other end of the socket."""
+
+    def __init__(self, connection: socket.socket, slots: Slots, header: memoryview, min_interval_s: float) -> None:
+        self._connection = connection
+        self._slots = slots
+        self._header = header
+        self._min_interval_ns = int(min_interval_s * 1e9)
+        self._notes = 0
+
+    def run(self, camera: Camera) -> None:
+        """Hand over every frame that the policy lets through, then say that the source has ended."""
+        self._tell_notes(camera)
+        due_ns = 0
+        seq = -1
+        for seq, shot in enumerate(camera.frames()):
+            now_ns = time.monotonic_ns()
+            self._header[CAPTURED] = seq + 1
+            self._header[CAPTURED_AT] = now_ns
+            if len(camera.notes) > self._notes:
+                self._tell_notes(camera)
+            if now_ns < due_ns:
+                continue
+            slot = self._take_slot(camera)
+            if slot is None:
+                continue
+            # A tenth of leeway: a camera of 15 frames a second that is wanted at 5 must not fall to 3.75 by jitter.
+            due_ns = now_ns + self._min_interval_ns - self._min_interval_ns // 10
+            self._hand_over(slot, seq, shot)
+        if len(camera.notes) > self._notes:
+            self._tell_notes(camera)
+        self._connection.send(pack_ended(seq + 1))
+
+    def _hand_over(self, slot: int, seq: int, shot: Shot) -> None:
+        pixel_format = self._slots.draw(slot, shot)
+        stamp = FrameStamp(seq, shot.captured_ns, shot.pts_s, shot.width, shot.height, shot.name)
+        self._connection.send(pack_ticket(Ticket(slot, pixel_format, stamp)))
+
+    def _take_slot(self, camera: Camera) -> int | None:
+        free = self._slots.free
+        self._drain()
+        if not free and not camera.live:
+            self._header[WAITING] = 1
+            while not free:
+                self._receive(0)
+                self._drain()
+            self._header[WAITING] = 0
+        return free.pop() if free else None
+
+    def _drain(self) -> None:
+        try:
+            while True:
+                self._receive(socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+
+    def _receive(self, flags: int) -> None:
+        message = self._connection.recv(MAX_MESSAGE, flags)
+        if not message:
+            os._exit(0)
+        self._slots.free.append(unpack_release(message))
+
+    def _tell_notes(self, camera: Camera) -> None:
+        for note in camera.notes[self._notes :]:
+            self._connection.send(pack_json(Kind.NOTE, {"message": note}))
+        self._notes = len(camera.notes)
+
+
+def serve(connection: socket.socket, memory_fd: int) -> None:
+    """The child's whole life; ends the process."""
+    try:
+        _serve(connection, memory_fd)
+    except (BrokenPipeError, ConnectionResetError):
+        os._exit(0)
+    except Exception as error:
+        send_failure(connection, error)
+        if not isinstance(error, EdgedetError):
+            logging.getLogger(__name__).exception("worker failed")
+        os._exit(1)
+    # The daemon may still read from our slots: the memory lives as long as it is mapped there.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _serve(connection: socket.socket, memory_fd: int) -> None:
+    start = unpack_json(connection.recv(MAX_MESSAGE))
+    driver = import_module(f"edgedet.cameras.{start['source']['type']}")
+    settings = driver.Settings(**{key: _plain(value) for key, value in start["source"].items()})
+    width, height = start["view"]
+    layout = memory.Layout(start["slots"], width * height * 3, start["full_bytes"])
+    shared = memory.attach(memory_fd, layout.total)
+    slots = Slots(shared, layout, (width, height))
+    with driver.open_camera(settings) as camera:
+        connection.send(pack_json(Kind.OPENED, {"live": camera.live}))
+        child = CameraChild(connection, slots, memory.header(shared), start["min_interval_s"])
+        child.run(camera)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has lists where settings have tuples."""
+    return tuple(_plain(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,235 @@
+"""The detector worker's own side: take a slot, invoke, and decode frame n while frame n+1 is being invoked.
+
+Each instance is a thread with an interpreter of its own that takes its next job straight from the socket: the kernel
+is the queue, so that a job which waits there starts without waking anybody in between. `invoke()` releases the GIL;
+one more thread decodes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import socket
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgedet.accelerators import Accelerator, Options
+from edgedet.errors import EdgedetError
+from edgedet.geometry import LETTERBOX_GREY, Letterbox
+from edgedet.models import decoders
+from edgedet.models.inspection import inspect
+from edgedet.models.layout import Layout, identify
+from edgedet.models.quantise import InputEncoder
+from edgedet.workers import memory
+from edgedet.workers.failure import send_failure
+from edgedet.workers.protocol import (
+    MAX_MESSAGE,
+    Kind,
+    RawResult,
+    Submission,
+    classes_of,
+    pack_json,
+    pack_result,
+    unpack_json,
+    unpack_submit,
+)
+from edgedet.workers.protocol import Limits as WireLimits
+
+Tensors = list[NDArray[np.generic]]
+Work = Callable[[], None]
+
+_SWITCH_INTERVAL_S = 1e-4
+"""How long decoding may keep the GIL from an instance that has just finished its invoke. Python's 5 ms is longer than
+a whole inference at 320 pixels."""
+_OUTPUT_SETS = 2
+"""For each instance: one that is being decoded and one that is being filled."""
+_WARM_UP_QUICK_S = 0.05
+"""A model faster than this is run some more times, so that the median says something."""
+_WARM_UP_RUNS = 3
+_LIMITS_KEPT = 64
+_RECORD = np.dtype([("class_id", "<u4"), ("score", "<f4"), ("box", "<f4", (4,))])
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSet:
+    """Room for one frame's output tensors, and where it goes back to when it is no longer needed."""
+
+    tensors: Tensors
+    home: queue.SimpleQueue[OutputSet]
+
+
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """A frame that came out of the accelerator and waits for its decoding."""
+
+    submission: Submission
+    instance: int
+    outputs: OutputSet
+    started_ns: int
+    loaded_ns: int
+    finished_ns: int
+
+
+class Instance:
+    """One interpreter in one thread."""
+
+    def __init__(
+        self,
+        number: int,
+        accelerator: Accelerator,
+        encoder: InputEncoder,
+        slots: Sequence[NDArray[np.uint8]],
+        header: memoryview,
+    ) -> None:
+        self._number = number
+        self._accelerator = accelerator
+        self._encoder = encoder
+        self._slots = slots
+        self._header = header
+        self._spare: queue.SimpleQueue[OutputSet] = queue.SimpleQueue()
+
+    def run(self, connection: socket.socket, done: queue.SimpleQueue[Invoked]) -> None:
+        """Take jobs from the socket until it is closed."""
+        for _ in range(_OUTPUT_SETS):
+            tensors = [np.empty(output.shape, output.dtype) for output in self._accelerator.outputs]
+            self._spare.put(OutputSet(tensors, self._spare))
+        accelerator, header, number = self._accelerator, self._header, self._number
+        while True:
+            message = connection.recv(MAX_MESSAGE)
+            if not message:
+                os._exit(0)
+            submission = unpack_submit(message)
+            started_ns = time.monotonic_ns()
+            # The deadline's clock starts here. One aligned store, which the daemon reads without a lock.
+            header[number] = started_ns
+            accelerator.load(partial(self._encoder.encode, self._slots[submission.slot]))
+            loaded_ns = time.monotonic_ns()
+            accelerator.invoke()
+            finished_ns = time.monotonic_ns()
+            header[number] = 0
+            outputs = self._spare.get()
+            accelerator.read(outputs.tensors)
+            done.put(Invoked(submission, number, outputs, started_ns, loaded_ns, finished_ns))
+
+    def warm_up(self) -> float:
+        """Median seconds of an invoke on a grey picture, without the first, which sets things up, where there are more."""
+        grey = np.full_like(self._slots[0], LETTERBOX_GREY)
+        self._accelerator.load(partial(self._encoder.encode, grey))
+        seconds: list[float] = []
+        for _ in range(_WARM_UP_RUNS):
+            self._header[self._number] = time.monotonic_ns()
+            begun = time.perf_counter()
+            self._accelerator.invoke()
+            seconds.append(time.perf_counter() - begun)
+            if seconds[0] > _WARM_UP_QUICK_S:
+                break
+        self._header[self._number] = 0
+        return statistics.median(seconds[1:] or seconds)
+
+
+class Decoding:
+    """Turns output tensors into results, one frame after the other."""
+
+    def __init__(self, decoder: decoders.Decoder, layout: Layout) -> None:
+        self._decoder = decoder
+        self._layout = layout
+        self._limits: dict[WireLimits, decoders.Limits] = {}
+
+    def run(self, connection: socket.socket, done: queue.SimpleQueue[Invoked]) -> None:
+        """Decode what was invoked, for ever."""
+        while True:
+            connection.send(pack_result(self._decode(done.get())))
+
+    def _decode(self, invoked: Invoked) -> RawResult:
+        begun_ns = time.monotonic_ns()
+        submission, outputs = invoked.submission, invoked.outputs
+        found = self._decoder.decode(outputs.tensors, self._limits_for(submission.limits))
+        outputs.home.put(outputs)
+        boxes = b""
+        if len(found.scores):
+            letterbox = Letterbox.fit(
+                submission.width, submission.height, self._layout.input_width, self._layout.input_height
+            )
+            records = np.empty(len(found.scores), _RECORD)
+            records["class_id"] = found.class_ids
+            records["score"] = found.scores
+            records["box"] = decoders.to_frame(found.boxes, letterbox)
+            boxes = records.tobytes()
+        return RawResult(
+            invoked.instance,
+            submission.ticket,
+            found.invalid,
+            invoked.loaded_ns - invoked.started_ns,
+            invoked.finished_ns - invoked.loaded_ns,
+            time.monotonic_ns() - begun_ns,
+            boxes,
+        )
+
+    def _limits_for(self, asked: WireLimits) -> decoders.Limits:
+        """Cameras have few distinct limits and every frame brings them along."""
+        limits = self._limits.get(asked)
+        if limits is None:
+            if len(self._limits) >= _LIMITS_KEPT:
+                self._limits.clear()
+            limits = decoders.Limits(
+                asked.min_score, asked.iou, asked.max_detections, classes_of(asked.class_bitmap)
+            )
+            self._limits[asked] = limits
+        return limits
+
+
+def serve(connection: socket.socket, memory_fd: int) -> None:
+    """The child's whole life. Ends the process; never returns to a caller that would do more."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    _guard(connection, partial(_serve, connection, memory_fd))
+
+
+def _serve(connection: socket.socket, memory_fd: int) -> None:
+    start = unpack_json(connection.recv(MAX_MESSAGE))
+    layout = identify(inspect(Path(start["model"])))
+    shared_layout = memory.Layout(start["slots"], layout.input_width * layout.input_height * 3, 0)
+    shared = memory.attach(memory_fd, shared_layout.total)
+    shape = (layout.input_height, layout.input_width, 3)
+    slots = [
+        np.frombuffer(shared, np.uint8, shared_layout.detect_bytes, shared_layout.detect_at(slot)).reshape(shape)
+        for slot in range(start["slots"])
+    ]
+    options = Options(start["model"], start["threads"], start["runtime"])
+    backend = import_module(f"edgedet.accelerators.{start['backend']}")
+    encoder = InputEncoder(layout)
+    instances = [
+        Instance(number, backend.open_accelerator(options), encoder, slots, memory.header(shared))
+        for number in range(start["instances"])
+    ]
+    warm_up_s = max(instance.warm_up() for instance in instances)
+    decoding = Decoding(decoders.build_decoder(layout), layout)
+    done: queue.SimpleQueue[Invoked] = queue.SimpleQueue()
+    for instance in instances:
+        work = partial(_guard, connection, partial(instance.run, connection, done))
+        threading.Thread(target=work, daemon=True).start()
+    connection.send(pack_json(Kind.OPENED, {"backend": start["backend"], "warm_up_ms": warm_up_s * 1000.0}))
+    decoding.run(connection, done)
+
+
+def _guard(connection: socket.socket, work: Work) -> None:
+    """Whatever goes wrong in any thread ends the process, with its reason: half a worker is worse than none."""
+    try:
+        work()
+    except (BrokenPipeError, ConnectionResetError):
+        os._exit(0)
+    except Exception as error:
+        send_failure(connection, error)
+        if not isinstance(error, EdgedetError):
+            logging.getLogger(__name__).exception("worker failed")
+        os._exit(1)

@@ -1,0 +1,34 @@
+"""An error on its way from a worker to the daemon: its words travel, its traceback stays in the worker's log."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from edgedet import errors
+from edgedet.errors import EdgedetError, SourceError, WorkerRefused
+from edgedet.workers.protocol import Kind, pack_json, unpack_json
+
+
+def send_failure(connection: socket.socket, error: Exception) -> None:
+    """Tell the daemon why this worker ends. An error of ours keeps its class, message, hint and health code."""
+    if isinstance(error, EdgedetError):
+        body = {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
+        if isinstance(error, SourceError):
+            body["code"] = error.code
+    else:
+        body = {"kind": "", "message": f"{type(error).__name__}: {error}", "hint": ""}
+    with contextlib.suppress(OSError):
+        connection.send(pack_json(Kind.FAILED, body))
+
+
+def read_failure(message: bytes) -> EdgedetError:
+    """The error as the worker raised it, where it is one of ours; else a `WorkerRefused` with its words."""
+    body = unpack_json(message)
+    text, hint, kind = str(body.get("message", "")), str(body.get("hint", "")), str(body.get("kind", ""))
+    known = getattr(errors, kind, None) if kind else None
+    if isinstance(known, type) and issubclass(known, SourceError):
+        return known(text, hint=hint, code=str(body.get("code", "camera_crashed")))
+    if isinstance(known, type) and issubclass(known, EdgedetError):
+        return known(text, hint=hint)
+    return WorkerRefused(text, hint=hint, kind=kind)

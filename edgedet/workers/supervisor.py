@@ -1,0 +1,171 @@
+"""Keeps a detector worker alive: a fresh one after each loss, with back-off, and what is known of it as data."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import NoReturn
+
+from edgedet.errors import EdgedetError, ModelError, WorkerLost
+from edgedet.types import FrameStamp
+from edgedet.workers.backoff import Backoff
+from edgedet.workers.detector import DetectorSpec, DetectorWorker
+from edgedet.workers.protocol import Limits, RawResult
+
+_log = logging.getLogger(__name__)
+
+
+class Phase(Enum):
+    """Where a detector is in its life."""
+
+    LOADING = "loading"
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorState:
+    """What is known of the detector, for health and statistics."""
+
+    phase: Phase
+    backend: str
+    """Who answers: `cpu`, `edgetpu`; `none` unless it is up."""
+    restarts: int
+    """Workers started after the first."""
+    reason: str
+    """Why it is down, in one sentence; empty unless it is."""
+    warm_up_ms: float
+    pid: int | None
+
+
+class Detector:
+    """A detector that comes back. `run` it as a task; `turn` and `submit` wait through its restarts."""
+
+    def __init__(
+        self,
+        spec: DetectorSpec,
+        on_change: Callable[[DetectorState], None] = lambda _state: None,
+        backoff: Backoff | None = None,
+        attempts: int | None = None,
+    ) -> None:
+        """Assign only.
+
+        Args:
+            spec: the worker to keep.
+            on_change: called in the event loop with every new state.
+            backoff: pauses between the attempts; default: 0.2 s doubling to 60 s.
+            attempts: losses in a row, without an answer between, after which `run` raises; None: never.
+        """
+        self.spec = spec
+        self.state = DetectorState(Phase.LOADING, "none", 0, "", 0.0, None)
+        self._on_change = on_change
+        self._backoff = backoff or Backoff()
+        self._attempts = attempts
+        self._worker: DetectorWorker | None = None
+        self._up = asyncio.Event()
+        self._lost: asyncio.Future[EdgedetError] | None = None
+        self._answered = False
+        self._over: EdgedetError | None = None
+
+    async def run(self) -> NoReturn:
+        """Start workers, one life after another.
+
+        Raises:
+            ModelError: the file is no use, if `attempts` are limited; with unlimited ones it is tried again, since a
+                file can be replaced.
+            WorkerLost: more losses in a row than `attempts`.
+        """
+        failures = 0
+        try:
+            while True:
+                self._answered = False
+                error = await self._live()
+                failures = 1 if self._answered else failures + 1
+                hopeless = isinstance(error, ModelError)
+                if self._attempts is not None and (hopeless or failures >= self._attempts):
+                    raise error
+                delay_s = self._backoff.delay_s(failures)
+                _log.warning("%s; a fresh worker in %.1f s", error.message, delay_s)
+                self._change(replace(self.state, phase=Phase.DOWN, backend="none", reason=error.message, pid=None))
+                await asyncio.sleep(delay_s)
+                self._change(replace(self.state, restarts=self.state.restarts + 1))
+        except EdgedetError as error:
+            self._over = error
+            self._up.set()
+            raise
+
+    async def turn(self) -> None:
+        """Wait for a worker and for a free slot of it.
+
+        Raises:
+            EdgedetError: `run` has given up.
+        """
+        while True:
+            await self._up.wait()
+            if self._over is not None:
+                raise self._over
+            worker = self._worker
+            if worker is None:
+                await asyncio.sleep(0)
+                continue
+            try:
+                await worker.turn()
+            except EdgedetError:
+                continue
+            return
+
+    def submit(self, picture: memoryview, stamp: FrameStamp, limits: Limits) -> asyncio.Future[RawResult]:
+        """Hand a frame over, right after `turn`; see `DetectorWorker.submit`.
+
+        Raises:
+            WorkerLost: the worker was lost. The future fails with it too: nobody knows what was in that frame.
+        """
+        if self._worker is None:
+            raise WorkerLost("there is no detector worker")
+        future = self._worker.submit(picture, stamp, limits)
+        if not self._answered:
+            future.add_done_callback(self._note_answer)
+        return future
+
+    def _note_answer(self, future: asyncio.Future[RawResult]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self._answered = True
+
+    async def _live(self) -> EdgedetError:
+        """One worker's life, from its start to the reason of its end."""
+        self._lost = asyncio.get_running_loop().create_future()
+        worker = DetectorWorker(self.spec, self._on_lost)
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                await stack.enter_async_context(worker)
+                self._worker = worker
+                self._change(
+                    replace(
+                        self.state,
+                        phase=Phase.UP,
+                        backend=self.spec.backend,
+                        reason="",
+                        warm_up_ms=worker.warm_up_ms,
+                        pid=worker.pid,
+                    )
+                )
+                self._up.set()
+                return await self._lost
+        except EdgedetError as error:
+            return error
+        finally:
+            self._worker = None
+            self._up.clear()
+
+    def _on_lost(self, error: EdgedetError) -> None:
+        self._up.clear()
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_result(error)
+
+    def _change(self, state: DetectorState) -> None:
+        self.state = state
+        self._on_change(state)
