@@ -1,0 +1,48 @@
+"""YOLOv8, 9, 11 and their kin: one tensor with cx cy w h and a score a class for each anchor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgedet.models.decoders.base import Candidates, Limits, nothing
+from edgedet.models.decoders.best import BestClass
+from edgedet.models.decoders.reading import Reading
+from edgedet.models.decoders.selection import choose, corners_of, fractions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from edgedet.models.graph import TensorInfo
+    from edgedet.models.layout import Layout
+
+
+class DenseDecoder:
+    """`(1, 4+nc, N)` or `(1, N, 4+nc)`; boxes normalised or in pixels. One object a thread."""
+
+    def __init__(self, layout: Layout, outputs: Sequence[TensorInfo]) -> None:
+        self._place = layout.roles[0]
+        self._channels_first = layout.channels_first
+        self._size = (layout.width, layout.height)
+        tensor = outputs[self._place]
+        self._reading = Reading(tensor)
+        self._best = BestClass(self._reading, np.dtype(tensor.dtype), channels_first=layout.channels_first)
+
+    def decode(self, tensors: Sequence[NDArray[np.generic]], limits: Limits) -> Candidates:
+        """See `Decoder.decode`."""
+        raw = tensors[self._place][0]
+        found = self._best.find(raw[4:] if self._channels_first else raw[:, 4:], limits.min_score)
+        if not len(found.anchors):
+            return nothing(found.invalid)
+        gathered = raw[:4].T[found.anchors] if self._channels_first else raw[found.anchors, :4]
+        boxes = self._reading.values(gathered)
+        boxes = fractions(boxes, boxes[:, :2], *self._size)
+        return choose(corners_of(boxes), found.scores, found.class_ids, limits, found.invalid)
+
+
+def build(layout: Layout, outputs: Sequence[TensorInfo]) -> DenseDecoder:
+    """The decoder of such a model."""
+    return DenseDecoder(layout, outputs)
