@@ -123,9 +123,7 @@ def test_imports_point_downwards() -> None:
 
 
 def test_imports_name_their_module_in_full() -> None:
-    relative = [
-        f"{said(path)}:{found.line}" for path in FILES for found in imports_of(path) if found.level > 0
-    ]
+    relative = [f"{said(path)}:{found.line}" for path in FILES for found in imports_of(path) if found.level > 0]
     assert not relative
 
 
