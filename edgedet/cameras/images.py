@@ -27,8 +27,23 @@ if TYPE_CHECKING:
     from edgedet.cameras import Camera
 
 _ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .bmp .gif .tif .tiff .avif .ppm .pgm .pbm .pnm .tga .jp2 .ico".split()
-)
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".avif",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".ico",
+        ".jp2",
+        ".tga",
+    )
+) | frozenset((".pbm", ".pgm", ".pnm", ".ppm"))
 """A folder's files are taken for pictures by these endings; a file that is named is tried whatever it is called."""
 _GIVE_PICTURE = "Give a JPEG, PNG, WebP, BMP, GIF or TIFF picture, or a folder of them."
 _EXIF_ORIENTATION = 0x0112
@@ -83,6 +98,11 @@ class PictureCamera:
     def live(self) -> bool:
         """Never: pictures wait."""
         return False
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many pictures there are, damaged ones among them."""
+        return len(self._names) or 1
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from av.container import InputContainer
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
     from edgedet.cameras import Camera
 
@@ -63,6 +64,16 @@ class VideoCamera:
     def live(self) -> bool:
         """Only when it is paced."""
         return self._settings.realtime
+
+    @property
+    def expected_frames(self) -> int | None:
+        """What the file's header says, or its length times its rate; None where it loops or does not say."""
+        if self._settings.loop or self._container is None:
+            return None
+        stream = video_stream(self._container, self._settings.path)
+        stated_s = _stated_s(self._container, stream)
+        rate = stream.average_rate
+        return stream.frames or (round(stated_s * rate) if rate else 0) or None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -196,7 +207,7 @@ class _Reading:
             return reason_of(self._decoding.read_error)
         if self._decoding.broken_tail:
             return "the data ends in the middle of a frame"
-        stated_s = self._stated_s()
+        stated_s = _stated_s(self._container, self._stream)
         promised = self._stream.frames
         if promised:
             # The count alone proves nothing: an edit list may leave frames out on purpose.
@@ -206,22 +217,23 @@ class _Reading:
             return f"it should last {stated_s:.1f} s and ends after {self.end_s:.1f} s"
         return ""
 
-    def _stated_s(self) -> float:
-        """How long the file itself says that the video lasts, in seconds; 0.0 where it does not say.
 
-        Only containers whose header says it: for others FFmpeg guesses from the bit rate.
-        """
-        if not _STATES_DURATION.intersection(self._container.format.name.split(",")):
-            return 0.0
-        lengths = []
-        if self._stream.duration and self._stream.time_base:
-            lengths.append(float(self._stream.duration * self._stream.time_base))
-        elif len(self._container.streams) > 1:
-            # The whole file's length may be its sound's.
-            return 0.0
-        if self._container.duration:
-            lengths.append(self._container.duration / av.time_base)
-        return min(lengths, default=0.0)
+def _stated_s(container: InputContainer, stream: VideoStream) -> float:
+    """How long the file itself says that the video lasts, in seconds; 0.0 where it does not say.
+
+    Only containers whose header says it: for others FFmpeg guesses from the bit rate.
+    """
+    if not _STATES_DURATION.intersection(container.format.name.split(",")):
+        return 0.0
+    lengths = []
+    if stream.duration and stream.time_base:
+        lengths.append(float(stream.duration * stream.time_base))
+    elif len(container.streams) > 1:
+        # The whole file's length may be its sound's.
+        return 0.0
+    if container.duration:
+        lengths.append(container.duration / av.time_base)
+    return min(lengths, default=0.0)
 
 
 def _paced(shots: Iterator[FrameShot]) -> Iterator[FrameShot]:
