@@ -7,7 +7,7 @@ frames survives several accelerator instances, since answers are awaited in the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 
 from edgedet.channel import EndOfStream, Latest
@@ -44,7 +44,7 @@ async def every_frame(
     limits: Limits,
     labels: tuple[str, ...],
     depth: int,
-) -> AsyncIterator[Seen]:
+) -> AsyncGenerator[Seen]:
     """Each frame with its answer, in order, as many as `depth` under way; a slow reader holds the source back.
 
     A frame whose worker died is handed to the next one: nothing is lost.
@@ -117,7 +117,7 @@ async def newest_frames(
     limits: Callable[[], Limits],
     labels: tuple[str, ...],
     depth: int,
-) -> AsyncIterator[Seen]:
+) -> AsyncGenerator[Seen]:
     """The newest frame whenever the detector has a turn for this camera, with its answer.
 
     A frame whose worker died is dropped: by the time that there is a new one, there is a newer frame.

@@ -60,6 +60,10 @@ class Camera(AbstractContextManager["Camera"], Protocol):
         """Whether the source runs by itself, so that a slow reader must lose frames (newest wins)."""
 
     @property
+    def expected_frames(self) -> int | None:
+        """How many frames there will be, as far as the source says; None where it does not or has no end."""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """One-line warnings for the user that opening produced, such as files that were passed over."""
 

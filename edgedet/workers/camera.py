@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from edgedet.errors import EdgedetError, SourceError, SourceLost, WorkerLost
 from edgedet.types import FrameStamp, PixelFormat, ViewSize
@@ -28,9 +27,6 @@ from edgedet.workers.protocol import (
     unpack_ticket,
 )
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 _log = logging.getLogger(__name__)
 
 FULL_VIEW_BYTES = 4096 * 4096 * 3
@@ -44,8 +40,8 @@ class CameraSpec:
     """Which source, and how its frames are wanted."""
 
     name: str
-    settings: DataclassInstance
-    """The driver's own `Settings`; its `type` names the driver."""
+    source: Mapping[str, object]
+    """The driver's own settings as JSON has them; `type` names the driver."""
     view: ViewSize
     """The detect view: the model's input size."""
     slots: int
@@ -59,6 +55,16 @@ class CameraSpec:
     stall_s: float = 3.0
     """A source that could give frames and gave none for so long has stalled."""
     python: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What is known of a source once it is open."""
+
+    live: bool
+    """It runs by itself: a slow reader must lose frames."""
+    expected_frames: int | None
+    """How many there will be, as far as the source says; None where it does not."""
 
 
 class Frame:
@@ -105,7 +111,7 @@ class CameraWorker:
         child = ChildSpec(f"camera-{spec.name}", "edgedet.workers.camera_child", self._layout.total, spec.python)
         self._process = WorkerProcess(child, self._on_message, self._on_lost)
         self._queue: asyncio.Queue[Frame | None] = asyncio.Queue()
-        self._opened: asyncio.Future[bool] | None = None
+        self._opened: asyncio.Future[Opened] | None = None
         self._error: EdgedetError | None = None
         self._views: list[tuple[memoryview, memoryview | None]] = []
         self._header: memoryview | None = None
@@ -135,7 +141,7 @@ class CameraWorker:
             pack_json(
                 Kind.START,
                 {
-                    "source": dataclasses.asdict(spec.settings),
+                    "source": dict(spec.source),
                     "view": [spec.view.width, spec.view.height],
                     "slots": layout.slots,
                     "full_bytes": layout.full_bytes,
@@ -173,8 +179,8 @@ class CameraWorker:
             return 0.0
         return (now_ns - max(self._header[_CAPTURED_AT], self._started_ns)) / 1e9
 
-    async def opened(self) -> bool:
-        """Wait until the source is open; says whether it is live.
+    async def opened(self) -> Opened:
+        """Wait until the source is open; says what it is.
 
         Raises:
             SourceError: it cannot be opened.
@@ -234,7 +240,8 @@ class CameraWorker:
             self._queue.put_nowait(Frame(ticket, detect, full, self._release))
         elif kind == Kind.OPENED:
             if self._opened is not None and not self._opened.done():
-                self._opened.set_result(bool(unpack_json(message)["live"]))
+                body = unpack_json(message)
+                self._opened.set_result(Opened(body["live"], body["expected_frames"]))
         elif kind == Kind.NOTE:
             self._on_note(str(unpack_json(message)["message"]))
         elif kind == Kind.ENDED:
@@ -260,7 +267,7 @@ class CameraWorker:
         self._error = error
         if self._opened is not None and not self._opened.done():
             if error is None:
-                self._opened.set_result(False)
+                self._opened.set_result(Opened(live=False, expected_frames=0))
             else:
                 self._opened.set_exception(error)
                 self._opened.exception()  # it may be that nobody asks; frames() tells it too

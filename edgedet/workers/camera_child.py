@@ -169,7 +169,8 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
     shared = memory.attach(memory_fd, layout.total)
     slots = Slots(shared, layout, (width, height))
     with driver.open_camera(settings) as camera:
-        connection.send(pack_json(Kind.OPENED, {"live": camera.live}))
+        opened = {"live": camera.live, "expected_frames": camera.expected_frames}
+        connection.send(pack_json(Kind.OPENED, opened))
         child = CameraChild(connection, slots, memory.header(shared), start["min_interval_s"])
         child.run(camera)
 

@@ -157,14 +157,15 @@ class Decoding:
         found = self._decoder.decode(outputs.tensors, self._limits_for(submission.limits))
         outputs.home.put(outputs)
         boxes = b""
-        if len(found.scores):
+        if len(found):
             letterbox = Letterbox.fit(
-                submission.width, submission.height, self._layout.input_width, self._layout.input_height
+                submission.width, submission.height, self._layout.width, self._layout.height
             )
-            records = np.empty(len(found.scores), _RECORD)
+            found = decoders.in_frame(found, letterbox)
+            records = np.empty(len(found), _RECORD)
             records["class_id"] = found.class_ids
             records["score"] = found.scores
-            records["box"] = decoders.to_frame(found.boxes, letterbox)
+            records["box"] = found.boxes
             boxes = records.tobytes()
         return RawResult(
             invoked.instance,
@@ -197,23 +198,24 @@ def serve(connection: socket.socket, memory_fd: int) -> None:
 
 def _serve(connection: socket.socket, memory_fd: int) -> None:
     start = unpack_json(connection.recv(MAX_MESSAGE))
-    layout = identify(inspect(Path(start["model"])))
-    shared_layout = memory.Layout(start["slots"], layout.input_width * layout.input_height * 3, 0)
+    info = inspect(Path(start["model"]))
+    layout = identify(info)
+    shared_layout = memory.Layout(start["slots"], layout.width * layout.height * 3, 0)
     shared = memory.attach(memory_fd, shared_layout.total)
-    shape = (layout.input_height, layout.input_width, 3)
+    shape = (layout.height, layout.width, 3)
     slots = [
         np.frombuffer(shared, np.uint8, shared_layout.detect_bytes, shared_layout.detect_at(slot)).reshape(shape)
         for slot in range(start["slots"])
     ]
     options = Options(start["model"], start["threads"], start["runtime"])
     backend = import_module(f"edgedet.accelerators.{start['backend']}")
-    encoder = InputEncoder(layout)
+    encoder = InputEncoder.for_model(info, layout)
     instances = [
         Instance(number, backend.open_accelerator(options), encoder, slots, memory.header(shared))
         for number in range(start["instances"])
     ]
     warm_up_s = max(instance.warm_up() for instance in instances)
-    decoding = Decoding(decoders.build_decoder(layout), layout)
+    decoding = Decoding(decoders.build_decoder(layout, info.outputs), layout)
     done: queue.SimpleQueue[Invoked] = queue.SimpleQueue()
     for instance in instances:
         work = partial(_guard, connection, partial(instance.run, connection, done))

@@ -1,0 +1,73 @@
+"""Which model a command uses, and what the daemon must know of it before any worker starts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgedet.errors import UsageError
+from edgedet.models.inspection import ModelInfo, inspect
+from edgedet.models.labels import labels_for
+from edgedet.models.layout import Layout, identify, require_cpu, warnings
+from edgedet.types import ViewSize
+
+BUNDLED_MODEL = Path(__file__).parent.parent / "data" / "demo_model.tflite"
+"""edgedet's own small detector of its synthetic scenes: for a first look and for tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model file that has been looked at and found to be a detector that this machine can run."""
+
+    path: Path
+    info: ModelInfo
+    layout: Layout
+    labels: tuple[str, ...]
+    notes: tuple[str, ...]
+    """Warnings for the user, one line each."""
+
+    @property
+    def view(self) -> ViewSize:
+        """The size at which frames must be delivered."""
+        return ViewSize(self.layout.width, self.layout.height)
+
+    def classes_of(self, wanted: tuple[str, ...]) -> frozenset[int]:
+        """Class numbers of the labels.
+
+        Raises:
+            UsageError: the model has no such label; the nearest ones are named.
+        """
+        unknown = [label for label in wanted if label not in self.labels]
+        if unknown:
+            raise UsageError(
+                f"{self.path.name} knows no label {unknown[0]!r}", hint=_nearest_hint(unknown[0], self.labels)
+            )
+        return frozenset(index for index, label in enumerate(self.labels) if label in wanted)
+
+
+def open_model(path: Path, label_file: Path | None = None) -> Model:
+    """Look at a model for the CPU.
+
+    Raises:
+        ModelMissing: there is no such file.
+        ModelError: it is no detector, or not one for this machine; the message says what it is and what to do.
+    """
+    info = inspect(path)
+    layout = identify(info)
+    require_cpu(info)
+    labels, note = labels_for(info, layout, label_file)
+    notes = (*warnings(info, layout), *((note,) if note else ()))
+    return Model(path, info, layout, labels, notes)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def _nearest_hint(unknown: str, labels: tuple[str, ...]) -> str:
+    import difflib  # noqa: PLC0415 - costs start-up time and serves an error only
+
+    near = difflib.get_close_matches(unknown, labels, n=3, cutoff=0.5)
+    return f"Near it: {', '.join(near)}." if near else f"It knows: {', '.join(labels[:12])}…"

@@ -1,0 +1,49 @@
+"""From what a user types after `edgedet detect` to a camera driver and its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgedet.errors import UsageError
+
+PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"))
+"""What counts as a picture by its name; everything else that is a file is tried as a video."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSource:
+    """A source as given, and how to open it."""
+
+    given: str
+    """What the user typed: results name it so."""
+    source: dict[str, object]
+    """The driver's settings; `type` names the driver."""
+
+    @property
+    def is_picture(self) -> bool:
+        """One still picture."""
+        return self.source["type"] == "images" and not Path(self.given).is_dir()
+
+
+def source_of(given: str) -> NamedSource:
+    """Find the driver: an address, a device, `synthetic`, a folder, a picture or a video, in this order.
+
+    Raises:
+        UsageError: an address of a kind that no driver reads.
+    """
+    scheme, separator, _ = given.partition("://")
+    if separator:
+        if scheme in ("rtsp", "rtsps"):
+            return NamedSource(given, {"type": "rtsp", "url": given})
+        if scheme == "file":
+            return source_of(given.removeprefix("file://"))
+        raise UsageError(f"{given}: no source reads {scheme}://", hint="Addresses begin with rtsp:// or rtsps://.")
+    path = Path(given)
+    if given == "synthetic" and not path.exists():
+        return NamedSource(given, {"type": "synthetic", "frames": 300})
+    if given.startswith("/dev/video"):
+        return NamedSource(given, {"type": "v4l2", "device": given})
+    if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
+        return NamedSource(given, {"type": "images", "path": given})
+    return NamedSource(given, {"type": "video", "path": given})
