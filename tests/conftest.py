@@ -6,11 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from skip_policy import DATA_VARIABLE, SkipPolicy, load_allowed
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # No deadline: a unit test never measures time. In CI the examples are the same in every run, so that a change is
+    # not refused for what it did not do; a contributor's runs go on exploring.
+    settings.register_profile("edgedet", deadline=None, derandomize=os.environ.get("CI") == "true")
+    settings.load_profile("edgedet")
     # With pytest-xdist the reporting process keeps the book; its workers only mark their reports.
     if os.environ.get("CI") == "true":
         allowed = load_allowed(Path(__file__).with_name("skips.toml"))
