@@ -108,27 +108,32 @@ async def _detect(job: Job, output_format: str | None, output: Path | None, save
         sinks: list[Sink] = []
         chosen_format = output_format or ("table" if output is None and sys.stdout.isatty() else "jsonl")
         stream = _open_output(stack, output)
-        progress = None
+        bar = None
+        if sys.stderr.isatty():
+            from edgedet.cli._progress import ProgressSink
+
+            bar = ProgressSink()
         if chosen_format == "jsonl":
             sinks.append(JsonSink(stream))
         elif chosen_format == "table":
-            from edgedet.cli._table import TableSink  # noqa: PLC0415 - rich costs 60 ms of start-up
+            from edgedet.cli._table import TableSink
 
-            sinks.append(stack.enter_context(TableSink(stream)))
+            # Rows above the bar: both must go through one console, or the bar is left standing between them.
+            shared = bar.console if bar and output is None else None
+            sinks.append(stack.enter_context(TableSink(stream, shared)))
         if save is not None:
-            from edgedet.cli._annotated import SaveSink  # noqa: PLC0415 - Pillow and PyAV stay out of the plain path
+            from edgedet.cli._annotated import SaveSink
 
             sinks.append(stack.enter_context(SaveSink(save, job.sources)))
         if show:
-            from edgedet.cli._annotated import WindowSink  # noqa: PLC0415
+            from edgedet.cli._annotated import WindowSink
 
             sinks.append(await stack.enter_async_context(WindowSink()))
-        if sys.stderr.isatty() and not (chosen_format == "table" and output is None):
-            from edgedet.cli._progress import ProgressSink  # noqa: PLC0415
-
-            progress = stack.enter_context(ProgressSink())
-            sinks.append(progress)
-        once = Once(job, sinks, _warn, progress.opened if progress else lambda _source, _opened: None)
+        if bar is not None and not (chosen_format == "jsonl" and stream.isatty()):
+            sinks.append(stack.enter_context(bar))
+        else:
+            bar = None
+        once = Once(job, sinks, _warn, bar.opened if bar else lambda _source, _opened: None)
         code = await _until_done_or_interrupted(once)
         if stream is not sys.stdout or not stream.closed:
             stream.flush()

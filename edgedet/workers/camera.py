@@ -50,6 +50,8 @@ class CameraSpec:
     """Whether the full picture is wanted beside the detect view."""
     max_fps: float | None = None
     """Frames beyond this rate are not even scaled."""
+    masks: tuple[tuple[tuple[float, float], ...], ...] = ()
+    """Polygons in fractions of the frame that are made black in both views."""
     open_deadline_s: float = 20.0
     """From the start of the worker to its first frame."""
     stall_s: float = 3.0
@@ -145,6 +147,7 @@ class CameraWorker:
                     "view": [spec.view.width, spec.view.height],
                     "slots": layout.slots,
                     "full_bytes": layout.full_bytes,
+                    "masks": spec.masks,
                     "min_interval_s": 1.0 / spec.max_fps if spec.max_fps else 0.0,
                 },
             )

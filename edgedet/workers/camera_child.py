@@ -23,6 +23,7 @@ from edgedet.geometry import LETTERBOX_GREY, Letterbox
 from edgedet.types import FrameStamp, PixelFormat
 from edgedet.workers import memory
 from edgedet.workers.failure import send_failure
+from edgedet.workers.masks import Masks
 from edgedet.workers.protocol import (
     MAX_MESSAGE,
     Kind,
@@ -45,8 +46,9 @@ WAITING = 2
 class Slots:
     """The shared memory as pictures, and which of them are free."""
 
-    def __init__(self, shared: mmap.mmap, layout: memory.Layout, view: tuple[int, int]) -> None:
+    def __init__(self, shared: mmap.mmap, layout: memory.Layout, view: tuple[int, int], masks: Masks) -> None:
         self._width, self._height = view
+        self._masks = masks
         self._detect = [
             np.frombuffer(shared, np.uint8, layout.detect_bytes, layout.detect_at(slot)).reshape(
                 self._height, self._width, 3
@@ -69,11 +71,15 @@ class Slots:
             picture.fill(LETTERBOX_GREY)
             self._letterbox[slot] = letterbox
         bottom, right = letterbox.top + letterbox.inner_height, letterbox.left + letterbox.inner_width
-        shot.draw_detect(picture[letterbox.top : bottom, letterbox.left : right])
+        window = picture[letterbox.top : bottom, letterbox.left : right]
+        shot.draw_detect(window)
+        self._masks.black_out(window)
         full = self._full[slot]
         if full is None or shot.width * shot.height * 3 > full.size:
             return PixelFormat.NONE
-        return shot.draw_full(full)
+        pixel_format = shot.draw_full(full)
+        self._masks.black_out_full(full, shot.width, shot.height, pixel_format)
+        return pixel_format
 
 
 class CameraChild:
@@ -167,7 +173,7 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
     width, height = start["view"]
     layout = memory.Layout(start["slots"], width * height * 3, start["full_bytes"])
     shared = memory.attach(memory_fd, layout.total)
-    slots = Slots(shared, layout, (width, height))
+    slots = Slots(shared, layout, (width, height), Masks(start["masks"]))
     with driver.open_camera(settings) as camera:
         opened = {"live": camera.live, "expected_frames": camera.expected_frames}
         connection.send(pack_json(Kind.OPENED, opened))
