@@ -22,6 +22,7 @@ FLOORS = (
     ("types", "errors", "geometry", "clock"),
     (
         "channel",
+        "stage_times",
         "health",
         "settings",
         "tracking",
@@ -39,6 +40,8 @@ FLOORS = (
 )
 MAY_IMPORT_A_NEIGHBOUR = {
     "geometry": {"types"},
+    # A driver's settings lie in its own file; the configuration asks the folder which drivers there are.
+    "settings": {"cameras"},
     # The stages hand frames from one worker to the next.
     "pipeline": {"workers"},
 }

@@ -89,7 +89,7 @@ def drivers_of(path: Path) -> set[str]:
                 waiting.append(ours)
             elif top != "edgedet" and top not in sys.stdlib_module_names:
                 found.add(top)
-    return found - {"numpy"}
+    return found - {"numpy", "_typeshed"}
 
 
 def bare_import(module: str, allowed: set[str]) -> subprocess.CompletedProcess[str]:
