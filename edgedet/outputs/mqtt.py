@@ -1,0 +1,285 @@
+"""The MQTT output: everything that edgedet publishes goes through here, and nothing waits for it.
+
+`send` puts a message where it belongs and returns. States (retained) are kept by topic: the newest counts, so what
+piles up while the broker is away is bounded by the number of topics, and after every reconnect all of them are
+published again, `online` last, when what it vouches for is there. QoS 0 leaves within the call or is dropped and
+counted. Other QoS 1 messages wait in a bounded queue; the oldest go when it is full.
+
+A task connects, waits for the end of the connection, and connects again. Acknowledgements drive the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from random import SystemRandom
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self
+
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from edgedet.errors import BrokerError
+from edgedet.outputs.commands import CommandIntake
+from edgedet.outputs.link import BrokerRefused, Link, ProtocolUnsupported
+from edgedet.outputs.messages import Will
+from edgedet.outputs.outbox import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from types import TracebackType
+
+    from edgedet.outputs.commands import Command
+    from edgedet.outputs.connection import Connection
+    from edgedet.outputs.messages import Publication
+    from edgedet.outputs.topics import Topics
+
+_LOG = logging.getLogger(__name__)
+_ONLINE, _OFFLINE = b"online", b"offline"
+_IN_FLIGHT = 20
+_STEADY_S = 10.0
+_HEADER_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patient the output is; tests shrink it."""
+
+    first_delay_s: float = 1.0
+    longest_delay_s: float = 60.0
+    answer_s: float = 10.0
+    """How long a broker may take to accept a connection."""
+    flush_s: float = 5.0
+    """How long a clean stop may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerStatus:
+    """How it stands with the broker."""
+
+    connected: bool
+    code: str | None
+    """`broker_unreachable` or `broker_refused`, the health codes; None while all is well or nothing is known."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class MqttStatistics:
+    """Counts since the start."""
+
+    sent: int
+    dropped: int
+    waiting: int
+    """QoS 1 messages and states that the broker has not acknowledged."""
+    reconnects: int
+    commands_refused: int
+    commands_ignored: int
+    """Retained ones."""
+
+
+class MqttOutput:
+    """Publishes for one device, for as long as the `async with` lasts. Loop thread only."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        topics: Topics,
+        *,
+        cameras: Collection[str] = (),
+        on_command: Callable[[Command], None] | None = None,
+        on_status: Callable[[BrokerStatus], None] | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        """`cameras` are those whose commands are taken; `on_status` is called on each change."""
+        self._connection = connection
+        self._topics = topics
+        self._commands = CommandIntake(topics, cameras, on_command)
+        self._on_status = on_status
+        self._pace = pace or Pace()
+        self._outbox = Outbox()
+        self._link: Link | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._drained = asyncio.Event()
+        self._random = SystemRandom()
+        self._denied: set[str] = set()
+        self._connections = 0
+        self._sent = 0
+        self._dropped = 0
+        self.status = BrokerStatus(connected=False, code=None, message="not connected yet")
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="mqtt")
+        self._task.add_done_callback(_log_a_crash)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if (link := self._link) is not None:
+            self._link = None if link.lost.done() else link
+            self._outbox.put_state(self._topics.availability, _OFFLINE)
+            self._pump()
+            await self._flush(link)
+            self._link = None
+            await link.close(timeout_s=1.0)
+
+    def send(self, message: Publication) -> None:
+        """Take a message; see `Publication` for what becomes of it. Never waits, never fails."""
+        if message.retain:
+            self._outbox.put_state(message.topic, message.payload)
+        elif message.qos == 1:
+            self._outbox.put(message)
+        else:
+            self._send_now(message)
+            return
+        self._pump()
+
+    def forget(self, topic: str) -> None:
+        """Take a retained topic away from the broker."""
+        self._outbox.forget(topic)
+        self._pump()
+
+    def statistics(self) -> MqttStatistics:
+        """Counts so far."""
+        return MqttStatistics(
+            sent=self._sent,
+            dropped=self._dropped + self._outbox.dropped,
+            waiting=self._outbox.waiting,
+            reconnects=max(0, self._connections - 1),
+            commands_refused=self._commands.refused,
+            commands_ignored=self._commands.ignored,
+        )
+
+    def _send_now(self, message: Publication) -> None:
+        if (link := self._link) is not None and not link.congested and self._fits(link, message):
+            number = link.publish(message.topic, message.payload, qos=0, retain=False)
+            if number is not None:
+                self._sent += 1
+                return
+        self._dropped += 1
+
+    def _pump(self) -> None:
+        link = self._link
+        if link is None:
+            return
+        window = min(_IN_FLIGHT, link.limits.in_flight)
+        while self._outbox.under_way < window and (message := self._outbox.next()) is not None:
+            if not self._fits(link, message):
+                self._dropped += 1
+                continue
+            number = link.publish(message.topic, message.payload, qos=1, retain=message.retain)
+            if number is None:
+                # The link is going; `link_lost` puts what is under way to the front again.
+                self._outbox.sent(-1, message)
+                return
+            self._outbox.sent(number, message)
+            self._sent += 1
+        if not self._outbox.waiting:
+            self._drained.set()
+
+    def _fits(self, link: Link, message: Publication) -> bool:
+        size = len(message.payload) + len(message.topic.encode()) + _HEADER_BYTES
+        if size <= link.limits.packet_bytes:
+            return True
+        self._deny(message.topic, f"{size} bytes, and the broker takes {link.limits.packet_bytes}")
+        return False
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                link = await self._connect()
+            except BrokerError as error:
+                code = "broker_refused" if isinstance(error, BrokerRefused) else "broker_unreachable"
+                self._tell(BrokerStatus(connected=False, code=code, message=error.message))
+            else:
+                began = monotonic()
+                self._attach(link)
+                reason = await link.lost
+                self._detach()
+                message = f"the broker at {self._connection.url} is gone: {reason}"
+                self._tell(BrokerStatus(connected=False, code="broker_unreachable", message=message))
+                # A link that breaks again and again counts as a failure, or two clients with one id would
+                # throw each other out for ever, once a second.
+                failures = 0 if monotonic() - began > _STEADY_S else failures
+            failures += 1
+            await asyncio.sleep(self._delay(failures))
+
+    def _delay(self, failures: int) -> float:
+        pace = self._pace
+        # The exponent is bounded because 2.0 ** 1024 is an error, after a night without a broker.
+        longest = min(pace.longest_delay_s, pace.first_delay_s * 2.0 ** min(failures - 1, 30))
+        return self._random.uniform(pace.first_delay_s, longest)
+
+    async def _connect(self) -> Link:
+        will = Will(self._topics.availability, _OFFLINE)
+        trouble: BrokerError | None = None
+        for protocol in (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311):
+            link = Link(
+                self._connection,
+                will=will,
+                on_message=self._commands.receive,
+                on_acknowledged=self._acknowledged,
+                protocol=protocol,
+            )
+            try:
+                await link.open(self._pace.answer_s)
+            except ProtocolUnsupported as error:
+                trouble = trouble or error
+            else:
+                return link
+        raise trouble or BrokerError("no MQTT version was tried")
+
+    def _attach(self, link: Link) -> None:
+        self._link = link
+        self._connections += 1
+        self._denied.clear()
+        link.subscribe(self._topics.subscriptions())
+        self._outbox.link_lost()
+        self._outbox.put_state(self._topics.availability, _ONLINE)
+        self._tell(BrokerStatus(connected=True, code=None, message=f"connected to {self._connection.url}"))
+        self._pump()
+
+    def _detach(self) -> None:
+        self._link = None
+        self._outbox.link_lost()
+
+    async def _flush(self, link: Link) -> None:
+        self._drained.clear()
+        if not self._outbox.waiting:
+            return
+        drained = asyncio.create_task(self._drained.wait(), name="mqtt-flush")
+        ends: list[asyncio.Future[Any]] = [drained, link.lost]
+        await asyncio.wait(ends, timeout=self._pace.flush_s, return_when=asyncio.FIRST_COMPLETED)
+        drained.cancel()
+
+    def _acknowledged(self, number: int, refusal: str | None) -> None:
+        message = self._outbox.acknowledged(number)
+        if message is not None and refusal is not None:
+            self._deny(message.topic, refusal)
+        self._pump()
+
+    def _deny(self, topic: str, reason: str) -> None:
+        if topic in self._denied:
+            return
+        self._denied.add(topic)
+        message = f"the broker at {self._connection.url} does not take {topic}: {reason}"
+        self._tell(BrokerStatus(connected=True, code="broker_refused", message=message))
+
+    def _tell(self, status: BrokerStatus) -> None:
+        if status == self.status:
+            return
+        self.status = status
+        level = logging.INFO if status.code is None else logging.WARNING
+        journal = {"EDGEDET_COMPONENT": "broker", **({"EDGEDET_CODE": status.code} if status.code else {})}
+        _LOG.log(level, "%s%s", status.message[:1].upper(), status.message[1:], extra=journal)
+        if self._on_status is not None:
+            self._on_status(status)
+
+
+def _log_a_crash(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _LOG.critical("The MQTT output stopped by a mistake of its own", exc_info=error)

@@ -1,0 +1,222 @@
+"""A real mosquitto on a loopback port, which tests may kill, freeze, and start again on the same port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+PATIENCE_S = 20.0
+
+
+def find_program(name: str) -> str:
+    """Path of a program that Debian puts where a user's PATH does not lead."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        pytest.skip(f"{name} is not installed: apt install mosquitto, or make test")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Files of the broker's own certificate."""
+
+    certificate: Path
+    key: Path
+
+
+class Broker:
+    """mosquitto as a child process. Nothing is persistent: what it lost in a kill is lost."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        users: dict[str, str] | None = None,
+        acl: str | None = None,
+        tls: Tls | None = None,
+        extra: str = "",
+    ) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._users = users
+        self._acl = acl
+        self._tls = tls
+        self._extra = extra
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"{'mqtts' if self._tls else 'mqtt'}://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "mosquitto.log").read_text()
+
+    def start(self) -> None:
+        self._child = subprocess.Popen([find_program("mosquitto"), "-c", str(self._write_configuration())])
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return
+            if self._child.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"mosquitto did not come up:\n{self.log}")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """SIGSTOP: the port still accepts, nobody answers."""
+        self._running.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._running.send_signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._child is not None:
+            self.kill()
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._child is not None, "the broker is not running"
+        return self._child
+
+    def _end(self, number: signal.Signals) -> None:
+        self._running.send_signal(number)
+        self._running.wait(PATIENCE_S)
+        self._child = None
+
+    def _write_configuration(self) -> Path:
+        lines = [
+            f"listener {self.port} 127.0.0.1",
+            "user root",
+            "persistence false",
+            f"log_dest file {self._folder / 'mosquitto.log'}",
+            "log_type all",
+            f"allow_anonymous {'false' if self._users else 'true'}",
+        ]
+        if self._users:
+            lines.append(f"password_file {self._write_passwords(self._users)}")
+        if self._acl is not None:
+            (self._folder / "acl").write_text(self._acl)
+            lines.append(f"acl_file {self._folder / 'acl'}")
+        if self._tls is not None:
+            lines += [f"certfile {self._tls.certificate}", f"keyfile {self._tls.key}"]
+        path = self._folder / "mosquitto.conf"
+        path.write_text("\n".join([*lines, self._extra, ""]))
+        return path
+
+    def _write_passwords(self, users: dict[str, str]) -> Path:
+        path = self._folder / "passwords"
+        path.write_text("".join(f"{name}:{password}\n" for name, password in users.items()))
+        subprocess.run([find_program("mosquitto_passwd"), "-U", str(path)], check=True)
+        return path
+
+
+@dataclass(frozen=True)
+class Received:
+    topic: str
+    payload: bytes
+    retained: bool
+    at_ns: int
+
+
+class Subscriber:
+    """Another program on the same broker: keeps what it hears, in order, and publishes commands."""
+
+    def __init__(
+        self, port: int, *, topic: str = "#", username: str = "", password: str = "", tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.messages: list[Received] = []
+        self._port = port
+        self._topic = topic
+        self._ready = False
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.reconnect_delay_set(1, 1)
+        if username:
+            self._client.username_pw_set(username, password)
+        if tls is not None:
+            self._client.tls_set_context(tls)
+        self._client.on_connect = self._connected
+        self._client.on_subscribe = self._subscribed
+        self._client.on_message = self._heard
+
+    def __enter__(self) -> Self:
+        self._client.connect("127.0.0.1", self._port)
+        self._client.loop_start()
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._ready:
+            assert time.monotonic() < deadline, "the subscriber was not let in"
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def of(self, topic: str) -> list[bytes]:
+        """Payloads of one topic, oldest first."""
+        return [message.payload for message in self.messages if message.topic == topic]
+
+    def last(self, topic: str) -> bytes | None:
+        payloads = self.of(topic)
+        return payloads[-1] if payloads else None
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Let the loop run until `holds`; fails with what was heard."""
+        await eventually(holds, lambda: f"heard: {[(m.topic, m.payload[:60]) for m in self.messages[-20:]]}")
+
+    def publish(self, topic: str, payload: bytes | str, *, retain: bool = False) -> None:
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(PATIENCE_S)
+
+    def _connected(self, client: paho.Client, *_: object) -> None:
+        client.subscribe(self._topic, qos=1)
+
+    def _subscribed(self, *_: object) -> None:
+        self._ready = True
+
+    def _heard(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
+        now = time.monotonic_ns()
+        self.messages.append(Received(message.topic, bytes(message.payload), message.retain, now))
+
+
+async def eventually(holds: Callable[[], bool], describe: Callable[[], str] = str) -> None:
+    """Let the loop run until `holds`, or fail after `PATIENCE_S`."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, f"this did not happen within {PATIENCE_S:g} s; {describe()}"
+        await asyncio.sleep(0.01)
