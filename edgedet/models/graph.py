@@ -10,10 +10,13 @@ from functools import cached_property
 from edgedet.models.flatbuffer import FlatbufferError, Table
 from edgedet.models.operators import CUSTOM, builtin_name
 
+# fmt: off
 _DTYPES = (
-    "float32 float16 int32 uint8 int64 string bool int16 complex64 int8 float64 complex128 uint64 resource variant "
-    "uint32 uint16 int4 bfloat16 int2 uint4 float8_e4m3fn float8_e5m2"
-).split()
+    "float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64",
+    "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16", "int2", "uint4",
+    "float8_e4m3fn", "float8_e5m2",
+)
+# fmt: on
 
 _PASS_THROUGH = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "TRANSPOSE", "CONCATENATION", "SQUEEZE", "CAST"})
 """Operations that move or re-code values without changing what they mean."""
@@ -147,14 +150,12 @@ class Graph:
             found = self._data.find(_EDGETPU_PACKAGE, start, start + length)
             if found >= start + 4:
                 version = Table.root(self._data[found - 4 : start + length]).scalar(0, "i")
-                return version if 0 < version < 1000 else None  # noqa: PLR2004 - a sane bound, no meaning of its own
+                return version if 0 < version < 1000 else None
         return None
 
     @cached_property
     def _producers(self) -> dict[int, _Operation]:
-        return {
-            int(index): operation for operation in self.operations for index in operation.table.numbers(2, "i")
-        }
+        return {int(index): operation for operation in self.operations for index in operation.table.numbers(2, "i")}
 
     def _shape(self, index: int) -> tuple[int, ...]:
         tensor = self._subgraph.item(0, index)

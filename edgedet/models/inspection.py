@@ -214,13 +214,13 @@ def _ultralytics(text: str) -> Metadata:
     values = _parse(text)
     if not isinstance(values, dict):
         return Metadata()
-    size, options = values.get("imgsz"), values.get("args")
+    size, options, task, about = (values.get(key) for key in ("imgsz", "args", "task", "description"))
     options = options if isinstance(options, dict) else {}
     return Metadata(
         names=_names(values.get("names")),
-        task=values["task"] if isinstance(values.get("task"), str) else None,
-        image_size=(size[0], size[1]) if _is_size(size) else None,
-        description=values["description"] if isinstance(values.get("description"), str) else None,
+        task=task if isinstance(task, str) else None,
+        image_size=_image_size(size),
+        description=about if isinstance(about, str) else None,
         end_to_end=values.get("end2end") is True or options.get("nms") is True,
     )
 
@@ -234,8 +234,10 @@ def _parse(text: str) -> Any:
     return None
 
 
-def _is_size(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(side, int) for side in value)  # noqa: PLR2004 - height and width
+def _image_size(value: Any) -> tuple[int, int] | None:
+    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(side, int) for side in value):
+        return value[0], value[1]
+    return None
 
 
 def _names(value: Any) -> tuple[str, ...] | None:
@@ -248,6 +250,6 @@ def _names(value: Any) -> tuple[str, ...] | None:
         by_id = {int(key): str(name) for key, name in value.items()}
     except (TypeError, ValueError):
         return None
-    if not by_id or min(by_id) < 0 or max(by_id) > 100_000:  # noqa: PLR2004 - a bound against nonsense
+    if not by_id or min(by_id) < 0 or max(by_id) > 100_000:
         return None
     return tuple(by_id.get(index, "") for index in range(max(by_id) + 1))

@@ -7,25 +7,20 @@ tells them apart: it follows from the input's size, one a cell for YOLOv8 and th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from edgedet.errors import ModelError, ModelUnsuited
 from edgedet.models.inspection import EDGETPU_OPERATION, SSD_OPERATION
+from edgedet.models.kinds import Kind, Layout
+from edgedet.models.shapes import STRIDES, cells, single, split
 from edgedet.models.twins import cpu_twin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgedet.models.graph import TensorInfo
     from edgedet.models.inspection import ModelInfo
 
-_STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16))
-"""Usual heads first; then YOLOv5's P6 and YOLOv8's P2 variants, and tiny models with two."""
-
-_BOX_BINS = 64
-"""Channels of a box as distributions: 4 sides x 16 bins (YOLOv8's `reg_max`)."""
+__all__ = ["Kind", "Layout", "identify", "require_cpu", "warnings"]
 
 _DTYPES = frozenset({"float32", "float16", "int8", "uint8", "int16"})
 _COARSEST_SCORE = 0.125
@@ -33,7 +28,6 @@ _COARSEST_SCORE = 0.125
 
 _COARSE_SCORE = 0.02
 _FEW_INPUT_LEVELS = 128
-_MOST_SELECTED = 5000
 _MOST_CPU_CONVOLUTIONS = 8
 _TASKS = {
     "segment": "a segmentation model",
@@ -46,65 +40,6 @@ _TASKS = {
 _DETECTOR_HINT = "use a detection model; for Ultralytics, one exported from a checkpoint of task detect"
 
 
-class Kind(Enum):
-    """The ways of writing boxes; each value names its module in `decoders`."""
-
-    DENSE = "dense"
-    """One tensor, one row or column an anchor: cx cy w h and a score a class."""
-    OBJECTNESS = "objectness"
-    """The same with an objectness before the class scores, by which they are multiplied."""
-    SELECTED = "selected"
-    """One tensor, one row a detection, overlaps already removed: x1 y1 x2 y2 score class."""
-    SPLIT = "split"
-    """Class scores and boxes in tensors of their own."""
-    SSD = "ssd"
-    """The four outputs of TFLite_Detection_PostProcess."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A pair of tensors of a split layout that covers a run of the anchors."""
-
-    scores: int
-    """Place of the class scores among the outputs."""
-    boxes: int
-    """Place of the boxes; may be the same tensor, with the boxes first."""
-    strides: tuple[int, ...]
-    """Pixels a cell, in the order in which the anchors come."""
-    scores_first: bool
-    """The channels of the score tensor come before its anchors: `(1, nc, N)`."""
-    boxes_first: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How to read the outputs of one model."""
-
-    kind: Kind
-    classes: int
-    """How many; 0 where the file does not say."""
-    anchors: int
-    """Candidates a frame, at most; 0 where the file does not say."""
-    width: int
-    """Of the detect view, pixels."""
-    height: int
-    channels_first: bool = False
-    """`(1, channels, N)`; for DENSE and OBJECTNESS."""
-    heads: tuple[Head, ...] = ()
-    """For SPLIT."""
-    logits: bool = False
-    """The scores still need a sigmoid; for SPLIT."""
-    bins: bool = False
-    """Boxes are distributions over distances, 64 channels; otherwise x1 y1 x2 y2. For SPLIT."""
-    roles: tuple[int, ...] = (0,)
-    """Places among the outputs: the one tensor, or an SSD's boxes, class ids, scores and count."""
-
-    @property
-    def signed_input(self) -> bool:
-        """Whether pictures go in as -1 to 1 instead of 0 to 1: the SSDs of TensorFlow's detection API."""
-        return self.kind is Kind.SSD
-
-
 def identify(info: ModelInfo) -> Layout:
     """The layout of the model's outputs.
 
@@ -113,7 +48,7 @@ def identify(info: ModelInfo) -> Layout:
     """
     _check_kind(info)
     _check_input(info)
-    layout = _ssd(info) or _split(info) or _single(info)
+    layout = _ssd(info) or split(info) or single(info)
     if layout is None:
         raise ModelError(f"{info.path}: {_foreign(info)}", hint=_DETECTOR_HINT)
     _check_values(info, layout)
@@ -176,17 +111,17 @@ def _check_input(info: ModelInfo) -> None:
     if len(info.inputs) != 1:
         raise ModelError(f"{info.path}: {len(info.inputs)} inputs, a detector has one picture", hint=_DETECTOR_HINT)
     if not info.width or not info.height or info.width * info.height == 1:
-        known = len(shape) == 4 and 3 in (shape[1], shape[3])  # noqa: PLR2004 - NHWC or NCHW of three colours
-        raise ModelError(
-            f"{info.path}: the input {shape} has no fixed size" if known else f"{info.path}: the input {shape} is no picture",
-            hint="export it with a fixed image size" if known else _DETECTOR_HINT,
-        )
+        if len(shape) == 4 and 3 in (shape[1], shape[3]):
+            raise ModelError(
+                f"{info.path}: the input {shape} has no fixed size", hint="export it with a fixed image size"
+            )
+        raise ModelError(f"{info.path}: the input {shape} is no picture", hint=_DETECTOR_HINT)
     if shape[0] != 1:
         raise ModelError(f"{info.path}: takes {shape[0]} pictures at once", hint="export it with batch size 1")
     for tensor in (info.input, *info.outputs):
         integer = tensor.dtype.startswith(("int", "uint"))
         scale = tensor.scale
-        if integer and not (scale == 0.0 or 1e-12 < scale < 1e12):  # noqa: PLR2004 - NaN and infinities fall out here
+        if integer and not (scale == 0.0 or 1e-12 < scale < 1e12):
             raise ModelError(f"{info.path}: tensor {tensor.name!r} has the scale {scale}", hint="export it again")
     if info.input.dtype not in _DTYPES or (info.input.dtype == "int16" and not info.input.quantised):
         raise ModelError(f"{info.path}: takes {info.input.dtype}", hint="export it with float32, int8 or uint8 input")
@@ -216,55 +151,9 @@ def _ssd(info: ModelInfo) -> Layout | None:
     if info.ssd is None:
         return None
     roles = info.ssd.outputs
-    if len(roles) != 4 or -1 in roles:  # noqa: PLR2004 - boxes, class ids, scores, count
+    if len(roles) != 4 or -1 in roles:
         raise ModelError(f"{info.path}: an SSD that does not give its boxes, classes, scores and count")
     return Layout(Kind.SSD, info.ssd.classes, 0, info.width, info.height, roles=roles)
-
-
-def cells(width: int, height: int, strides: tuple[int, ...]) -> int:
-    """How many cells the heads of these strides have on a picture of this size."""
-    return sum(-(-width // stride) * -(-height // stride) for stride in strides)
-
-
-def _anchors_a_cell(info: ModelInfo, count: int) -> int:
-    """1 or 3 where `count` anchors can be those of YOLO heads on this input; 0 where they cannot."""
-    for a_cell in (1, 3):
-        if any(count == a_cell * cells(info.width, info.height, strides) for strides in _STRIDES):
-            return a_cell
-    return 0
-
-
-def _matrix(tensor: TensorInfo) -> tuple[int, int] | None:
-    """The two sizes of `(1, a, b)`."""
-    shape = tensor.shape
-    return (shape[1], shape[2]) if len(shape) == 3 and shape[0] in (1, -1) else None  # noqa: PLR2004
-
-
-def _single(info: ModelInfo) -> Layout | None:
-    places = [place for place, tensor in enumerate(info.outputs) if _matrix(tensor)]
-    if len(places) != 1 or any(len(t.shape) == 4 and t.shape[0] == 1 for t in info.outputs):  # noqa: PLR2004
-        return None
-    first, second = _matrix(info.outputs[places[0]]) or (0, 0)
-    selected = second == 6 and first <= _MOST_SELECTED  # noqa: PLR2004 - x1 y1 x2 y2 score class
-    if selected and (info.metadata.end_to_end or not _anchors_a_cell(info, first)):
-        names = info.metadata.names
-        return Layout(
-            Kind.SELECTED, len(names) if names else 0, max(0, first), info.width, info.height, roles=(places[0],)
-        )
-    for channels_first, channels, count in ((True, first, second), (False, second, first)):
-        a_cell = _anchors_a_cell(info, count)
-        if not a_cell:
-            continue
-        names = info.metadata.names
-        objectness = a_cell == 3 if names is None else channels - 5 == len(names)  # noqa: PLR2004 - see Kind
-        classes = channels - (5 if objectness else 4)
-        if classes < 1:
-            continue
-        kind = Kind.OBJECTNESS if objectness else Kind.DENSE
-        return Layout(
-            kind, classes, count, info.width, info.height, channels_first=channels_first, roles=(places[0],)
-        )
-    return None
 
 
 def _foreign(info: ModelInfo) -> str:
@@ -273,14 +162,10 @@ def _foreign(info: ModelInfo) -> str:
     listed = ", ".join(str(shape) for shape in shapes)
     if len(shapes) == 1 and len([size for size in shapes[0] if size != 1]) == 1:
         return f"a classifier with {max(shapes[0])} classes, not a detector"
-    if len(shapes) == 2 and sorted(len(shape) for shape in shapes) == [3, 4]:  # noqa: PLR2004
+    if len(shapes) == 2 and sorted(len(shape) for shape in shapes) == [3, 4]:
         return f"a segmentation model, by its outputs {listed}, not a detector"
-    expected = cells(info.width, info.height, _STRIDES[0])
+    expected = cells(info.width, info.height, STRIDES[0])
     return (
         f"the output {listed} fits no known layout "
         f"({expected} or {3 * expected} anchors for an input of {info.width}x{info.height})"
     )
-
-
-def _split(info: ModelInfo) -> Layout | None:
-    return None

@@ -7,7 +7,7 @@ what passes the raw threshold is looked at again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,39 +37,64 @@ class Best:
 
 
 class BestClass:
-    """Finds them in a (classes, anchors) or (anchors, classes) array of raw scores. One object a thread."""
+    """Finds them in raw scores, (classes, anchors) or (anchors, classes). One object a thread.
 
-    def __init__(self, reading: Reading, dtype: np.dtype[np.generic], *, channels_first: bool) -> None:
+    Args:
+        reading: of the tensor that holds the scores.
+        dtype: its type.
+        channels_first: the array is (channels, anchors).
+        skip: how many channels come before the scores.
+    """
+
+    def __init__(self, reading: Reading, dtype: np.dtype[np.generic], *, channels_first: bool, skip: int) -> None:
         self._reading = reading
-        self._axis = 0 if channels_first else 1
+        self._channels_first = channels_first
+        self._skip = skip
         self._floating = dtype.kind == "f"
-        self._maxima: NDArray[np.generic] = np.empty(0, dtype)
-        self._mask = np.empty(0, np.bool_)
+        self._maxima: NDArray[Any] = np.empty(0, dtype)
+        self._mask = np.empty((0, 0), np.bool_)
 
-    def find(self, raw: NDArray[np.generic], min_score: float) -> Best:
+    def find(self, raw: NDArray[Any], min_score: float) -> Best:
         """The anchors whose best class has a score of at least `min_score`."""
-        count = raw.shape[1 - self._axis]
-        if len(self._maxima) != count:
-            self._maxima = np.empty(count, self._maxima.dtype)
-            self._mask = np.empty(count, np.bool_)
         threshold = self._reading.threshold(min_score)
         if threshold is None:
             return Best(_NO_ANCHORS, _NO_SCORES, _NO_ANCHORS, 0)
         with np.errstate(invalid="ignore"):
-            np.maximum.reduce(raw, axis=self._axis, out=self._maxima)
-            np.greater_equal(self._maxima, threshold, out=self._mask)
-        invalid = int(np.count_nonzero(np.isnan(self._maxima))) if self._floating else 0
-        anchors = np.flatnonzero(self._mask)
-        if not len(anchors):
-            return Best(anchors, _NO_SCORES, anchors, invalid)
-        best = self._maxima[anchors]
+            found, invalid = self._by_rows(raw, threshold) if self._channels_first else self._by_hits(raw, threshold)
+        if not len(found):
+            return Best(found, _NO_SCORES, found, invalid)
+        scored = raw.T[found, self._skip :] if self._channels_first else raw[found, self._skip :]
+        class_ids = scored.argmax(axis=1)
+        best = scored[np.arange(len(found)), class_ids]
         scores = self._reading.scores(best)
         if self._floating:
-            # The raw threshold of logits is a little low, and plus infinity reaches any.
+            # Plus infinity reaches any threshold, and the raw threshold of logits is a little low.
             finite = np.isfinite(best)
-            invalid += int(len(best) - np.count_nonzero(finite))
+            invalid += int(finite.size - np.count_nonzero(finite))
             passed = finite & (scores >= least_float32(min_score))
-            anchors, scores = anchors[passed], scores[passed]
-        columns = raw.T[anchors] if self._axis == 0 else raw[anchors]
-        return Best(anchors, scores, columns.argmax(axis=1), invalid)
+            found, scores, class_ids = found[passed], scores[passed], class_ids[passed]
+        return Best(found, scores, class_ids, invalid)
 
+    def _by_rows(self, raw: NDArray[Any], threshold: np.generic) -> tuple[NDArray[np.intp], int]:
+        """A running maximum over whole rows of anchors: 16 us for (80, 8400) of int8, 72 of float32."""
+        if len(self._maxima) != raw.shape[1]:
+            self._maxima = np.empty(raw.shape[1], raw.dtype)
+        np.maximum.reduce(raw[self._skip :], axis=0, out=self._maxima)
+        invalid = int(np.count_nonzero(np.isnan(self._maxima))) if self._floating else 0
+        return np.flatnonzero(self._maxima >= threshold), invalid
+
+    def _by_hits(self, raw: NDArray[Any], threshold: np.generic) -> tuple[NDArray[np.intp], int]:
+        """Every number compared in one pass, since a maximum along short rows is 15 times slower."""
+        highest = raw.max()
+        if highest != highest:  # noqa: PLR0124 - NaN, which a maximum passes on
+            maxima = raw[:, self._skip :].max(axis=1)
+            return np.flatnonzero(maxima >= threshold), int(np.count_nonzero(np.isnan(maxima)))
+        if not highest >= threshold:
+            return _NO_ANCHORS, 0
+        if self._mask.shape != raw.shape:
+            self._mask = np.empty(raw.shape, np.bool_)
+        np.greater_equal(raw, threshold, out=self._mask)
+        self._mask[:, : self._skip] = False
+        hit = np.zeros(len(raw), np.bool_)
+        hit[np.flatnonzero(self._mask) // raw.shape[1]] = True
+        return np.flatnonzero(hit), 0

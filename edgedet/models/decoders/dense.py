@@ -29,12 +29,12 @@ class DenseDecoder:
         self._size = (layout.width, layout.height)
         tensor = outputs[self._place]
         self._reading = Reading(tensor)
-        self._best = BestClass(self._reading, np.dtype(tensor.dtype), channels_first=layout.channels_first)
+        self._best = BestClass(self._reading, np.dtype(tensor.dtype), channels_first=layout.channels_first, skip=4)
 
     def decode(self, tensors: Sequence[NDArray[np.generic]], limits: Limits) -> Candidates:
         """See `Decoder.decode`."""
         raw = tensors[self._place][0]
-        found = self._best.find(raw[4:] if self._channels_first else raw[:, 4:], limits.min_score)
+        found = self._best.find(raw, limits.min_score)
         if not len(found.anchors):
             return nothing(found.invalid)
         gathered = raw[:4].T[found.anchors] if self._channels_first else raw[found.anchors, :4]

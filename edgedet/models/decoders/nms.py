@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 _BLOCK = 128
 
 
-def suppress(
-    boxes: NDArray[np.float32], class_ids: NDArray[np.intp], iou: float, most: int
-) -> NDArray[np.intp]:
+def suppress(boxes: NDArray[np.float32], class_ids: NDArray[np.intp], iou: float, most: int) -> NDArray[np.intp]:
     """Which boxes stay: of two of one class whose IoU is above `iou`, the later goes.
 
     Args:

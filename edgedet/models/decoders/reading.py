@@ -7,7 +7,7 @@ itself, and the comparison of raw integers is exactly the comparison of the scor
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from edgedet.models.graph import TensorInfo
 
-Threshold = np.generic
+Threshold = np.floating[Any] | np.integer[Any]
 """A raw value: what is at least this passes."""
 
 
@@ -49,7 +49,7 @@ class Reading:
             # The order of TFLite's own DEQUANTIZE: the difference as an integer, then one product.
             self._table = scale * (raw.astype(np.int64) - tensor.zero_point).astype(np.float32)
             self._scores = self._as_scores(self._table)
-        self._known = (math.nan, self._dtype.type(0))
+        self._known: tuple[float, Threshold | None] = (math.nan, None)
 
     def _as_scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         scores = sigmoid(values) if self._logits else values
@@ -60,13 +60,15 @@ class Reading:
         """Real values, a new array of the same shape."""
         if self._table is None:
             return raw.astype(np.float32)
-        return self._table[raw.view(self._index)]
+        values: NDArray[np.float32] = self._table[raw.view(self._index)]
+        return values
 
     def scores(self, raw: NDArray[np.generic]) -> NDArray[np.float32]:
         """Scores of at most 1, a new array of the same shape. NaN stays NaN, infinity becomes 1: see `finite`."""
         if self._scores is None:
             return self._as_scores(raw.astype(np.float32))
-        return self._scores[raw.view(self._index)]
+        scores: NDArray[np.float32] = self._scores[raw.view(self._index)]
+        return scores
 
     def threshold(self, min_score: float) -> Threshold | None:
         """The raw value from which on `scores(raw) >= min_score`; None where no value reaches it.
@@ -81,14 +83,24 @@ class Reading:
         least = least_float32(min_score)
         if self._scores is None:
             if self._logits:
-                if not 0.0 < min_score < 1.0:
-                    return self._dtype.type(-np.inf if min_score <= 0.0 else 15.0)
-                return self._dtype.type(math.log(min_score / (1.0 - min_score)) - 0.01)
+                return self._below_logit(min_score)
             return self._exact(least)
         half = len(self._scores) // 2 if self._dtype.kind == "i" else 0
         ascending = np.concatenate((self._scores[half:], self._scores[:half]))
         first = int(np.searchsorted(ascending, least, side="left"))
-        return None if first == len(ascending) else self._dtype.type(first - half)
+        if first == len(ascending):
+            return None
+        lowest: Threshold = self._dtype.type(first - half)
+        return lowest
+
+    def _below_logit(self, min_score: float) -> Threshold:
+        if min_score <= 0.0:
+            lowest: Threshold = self._dtype.type(-np.inf)
+            return lowest
+        # Close to 1 the sigmoid's steps in float32 are wider than the margin.
+        capped = min(min_score, 0.999)
+        low: Threshold = self._dtype.type(math.log(capped / (1.0 - capped)) - 0.01)
+        return low
 
     def _exact(self, least: np.float32) -> Threshold:
         """`least` in the tensor's own floating-point type, rounded up."""

@@ -36,10 +36,10 @@ class SelectedDecoder:
         """See `Decoder.decode`."""
         rows = self._reading.values(np.ascontiguousarray(tensors[self._place][0]))
         finite = np.isfinite(rows).all(axis=1)
-        invalid = int(len(finite) - np.count_nonzero(finite))
+        invalid = int(finite.size - np.count_nonzero(finite))
         with np.errstate(invalid="ignore"):
             passed = rows[:, 4] >= least_float32(limits.min_score)
-            passed &= finite & (rows[:, 5] > -0.5) & (rows[:, 5] < _MAX_CLASS)  # noqa: PLR2004 - rounds to an id
+            passed &= finite & (rows[:, 5] > -0.5) & (rows[:, 5] < _MAX_CLASS)
         rows = rows[passed]
         if not len(rows):
             return nothing(invalid)

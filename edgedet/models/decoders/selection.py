@@ -66,7 +66,7 @@ def _real(
         real = (corners[:, 2:] > corners[:, :2]).all(axis=1)
     if not real.all() or not np.isfinite(corners).all():
         finite = np.isfinite(corners).all(axis=1)
-        invalid += int(len(finite) - np.count_nonzero(finite))
+        invalid += int(finite.size - np.count_nonzero(finite))
         real &= finite
         corners, scores, class_ids = corners[real], scores[real], class_ids[real]
     if limits.classes is not None:
@@ -75,9 +75,7 @@ def _real(
     return Candidates(corners, scores, class_ids, invalid)
 
 
-def fractions(
-    boxes: NDArray[np.float32], marks: NDArray[np.float32], width: int, height: int
-) -> NDArray[np.float32]:
+def fractions(boxes: NDArray[np.float32], marks: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
     """Boxes (n, 4) of alternating x and y as fractions, in place; `marks` are those values that tell the unit."""
     with np.errstate(invalid="ignore"):
         in_pixels = np.fmax.reduce(np.where(np.isfinite(marks), marks, 0), axis=None, initial=0) > _PIXELS_FROM

@@ -1,4 +1,4 @@
-"""SSD with the runtime's own post-processing: boxes y1 x1 y2 x2, class ids from 0 without the background, scores, count."""
+"""SSD with the runtime's own post-processing: y1 x1 y2 x2, class ids from 0 without the background, scores, count."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class SsdDecoder:
         classes = tensors[self._classes].astype(np.float32).reshape(-1)
         told = float(tensors[self._count].reshape(-1)[0])
         # The operation leaves what lies behind the count undefined.
-        count = min(len(boxes), len(scores), len(classes), int(told) if 0 <= told < 1e6 else 0)  # noqa: PLR2004
+        count = min(len(boxes), len(scores), len(classes), int(told) if 0 <= told < 1e6 else 0)
         boxes, scores, classes = boxes[:count, [1, 0, 3, 2]], scores[:count], classes[:count]
         finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores) & np.isfinite(classes)
         invalid = int(count - np.count_nonzero(finite))
         with np.errstate(invalid="ignore"):
-            passed = finite & (scores >= least_float32(limits.min_score)) & (classes > -0.5) & (classes < 1e5)  # noqa: PLR2004
+            passed = finite & (scores >= least_float32(limits.min_score)) & (classes > -0.5) & (classes < 1e5)
         if not passed.any():
             return nothing(invalid)
         best = np.minimum(scores[passed], np.float32(1))
