@@ -1,0 +1,164 @@
+"""What the processes and the machine say of themselves, read from /proc and /sys. What is not there is None."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_KIB_PER_MIB = 1024
+_BYTES_PER_MIB = 1 << 20
+_NS_PER_S = 1_000_000_000
+_UTIME, _STIME = 11, 12
+"""Fields of /proc/PID/stat after the name in parentheses, which may hold blanks itself."""
+_THROTTLED_NOW = 0x4 | 0x2
+"""Bits of the firmware's word: throttled, and its frequency capped."""
+_UNDERVOLTAGE_NOW = 0x1
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFigures:
+    """The daemon and its workers together."""
+
+    cpu_percent: float | None
+    """100 is one core kept busy since the reading before; None at the first."""
+    pss_mb: float | None
+    """Proportional memory, MiB; None where the kernel does not tell."""
+    workers: int
+
+    def body(self) -> dict[str, object]:
+        """Return it as the `stats` payload has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemFigures:
+    """The machine. Memory and disk in MiB."""
+
+    cpu_temp_c: float | None
+    mem_available_mb: float | None
+    disk_free_mb: float | None
+    undervoltage: bool | None
+    throttled: bool | None
+    wifi_dbm: float | None
+
+    def body(self) -> dict[str, object]:
+        """Return it as the `stats` payload has it."""
+        return asdict(self)
+
+
+class ProcessMeter:
+    """Reads how much the daemon and its workers use. 1 to 2 ms a process, for the sake of PSS."""
+
+    def __init__(self, proc: Path = Path("/proc")) -> None:
+        self._proc = proc
+        self._ticks_per_s = os.sysconf("SC_CLK_TCK")
+        self._before: tuple[int, dict[int, int]] | None = None
+
+    def read(self, now_ns: int, workers: Iterable[int]) -> ProcessFigures:
+        """Return the figures of this process and of the workers with these ids, as far as they still live."""
+        ids = [os.getpid(), *workers]
+        ticks = {pid: used for pid in ids if (used := self._ticks(pid)) is not None}
+        sizes = [size for pid in ids if (size := self._pss_kib(pid)) is not None]
+        cpu_percent = self._cpu_percent(now_ns, ticks)
+        self._before = (now_ns, ticks)
+        return ProcessFigures(
+            cpu_percent=cpu_percent,
+            pss_mb=round(sum(sizes) / _KIB_PER_MIB, 1) if sizes else None,
+            workers=len(ticks.keys() & set(ids[1:])),
+        )
+
+    def _cpu_percent(self, now_ns: int, ticks: dict[int, int]) -> float | None:
+        if self._before is None or now_ns <= self._before[0]:
+            return None
+        then_ns, before = self._before
+        # A worker that was replaced in between counts from its own start, and its predecessor's rest is lost.
+        used = sum(count - before.get(pid, 0) for pid, count in ticks.items())
+        return round(100.0 * used / self._ticks_per_s / ((now_ns - then_ns) / _NS_PER_S), 1)
+
+    def _ticks(self, pid: int) -> int | None:
+        text = _read(self._proc / str(pid) / "stat")
+        fields = text.rpartition(")")[2].split() if text else []
+        return int(fields[_UTIME]) + int(fields[_STIME]) if len(fields) > _STIME else None
+
+    def _pss_kib(self, pid: int) -> int | None:
+        return _kib(_read(self._proc / str(pid) / "smaps_rollup"), "Pss:")
+
+
+class SystemMeter:
+    """Reads temperature, memory, disk and the Pi's own signals."""
+
+    def __init__(self, state_dir: Path, root: Path = Path("/")) -> None:
+        """`state_dir` need not exist yet: its nearest parent's disk counts then. `root` is for tests."""
+        self._state_dir = state_dir
+        self._root = root
+
+    def read(self) -> SystemFigures:
+        """Return what can be known now."""
+        firmware = self._firmware_word()
+        undervoltage = self._undervoltage_alarm()
+        if undervoltage is None and firmware is not None:
+            undervoltage = bool(firmware & _UNDERVOLTAGE_NOW)
+        available = _kib(_read(self._root / "proc/meminfo"), "MemAvailable:")
+        return SystemFigures(
+            cpu_temp_c=self._cpu_temp_c(),
+            mem_available_mb=None if available is None else round(available / _KIB_PER_MIB, 1),
+            disk_free_mb=self._disk_free_mb(),
+            undervoltage=undervoltage,
+            throttled=None if firmware is None else bool(firmware & _THROTTLED_NOW),
+            wifi_dbm=self._wifi_dbm(),
+        )
+
+    def _cpu_temp_c(self) -> float | None:
+        zones = sorted((self._root / "sys/class/thermal").glob("thermal_zone*"))
+        named = [zone for zone in zones if "cpu" in (_read(zone / "type") or "").lower()]
+        for zone in named or zones:
+            with suppress(ValueError):
+                return round(int(_read(zone / "temp") or "") / 1000, 1)
+        return None
+
+    def _disk_free_mb(self) -> float | None:
+        for folder in (self._state_dir, *self._state_dir.parents):
+            with suppress(OSError):
+                disk = os.statvfs(folder)
+                return round(disk.f_bavail * disk.f_frsize / _BYTES_PER_MIB, 1)
+        return None
+
+    def _undervoltage_alarm(self) -> bool | None:
+        # https://www.kernel.org/doc/html/latest/hwmon/index.html: `rpi_volt` is the Pi firmware's own sensor.
+        for sensor in sorted((self._root / "sys/class/hwmon").glob("hwmon*")):
+            if (_read(sensor / "name") or "").strip() == "rpi_volt":
+                alarm = _read(sensor / "in0_lcrit_alarm")
+                return None if alarm is None else alarm.strip() == "1"
+        return None
+
+    def _firmware_word(self) -> int | None:
+        text = _read(self._root / "sys/devices/platform/soc/soc:firmware/get_throttled")
+        with suppress(ValueError):
+            return None if text is None else int(text, 16)
+        return None
+
+    def _wifi_dbm(self) -> float | None:
+        for line in (_read(self._root / "proc/net/wireless") or "").splitlines()[2:]:
+            with suppress(ValueError, IndexError):
+                return float(line.split()[3].rstrip("."))
+        return None
+
+
+def _read(path: Path) -> str | None:
+    # A worker may end, and a sensor may fail, between two reads: both are "not known".
+    with suppress(OSError):
+        return path.read_text()
+    return None
+
+
+def _kib(text: str | None, key: str) -> int | None:
+    for line in (text or "").splitlines():
+        if line.startswith(key):
+            return int(line.split()[1])
+    return None
