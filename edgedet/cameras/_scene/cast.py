@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from random import Random
 from typing import Protocol
 
 from edgedet.cameras._scene.people import Dog, Person, Pose
-from edgedet.cameras._scene.style import Style
+from edgedet.cameras._scene.style import FigurePool, Style
 from edgedet.cameras._scene.vehicles import Bicycle, Car
 from edgedet.cameras._scene.view import View
 
@@ -43,7 +44,7 @@ class Path:
     def length(self) -> float:
         """Metres from end to end."""
         spots = [self.at(i / _STEPS) for i in range(_STEPS + 1)]
-        return sum(math.dist(a, b) for a, b in zip(spots, spots[1:], strict=False))
+        return sum(math.dist(a, b) for a, b in pairwise(spots))
 
     def at(self, share: float) -> Ground:
         """The point that far along the curve, `share` in [0, 1]."""
@@ -163,7 +164,9 @@ def _walk(extra: Extra, take: int, start_s: float, period: float) -> Walk:
         figure = Car.drawn(random, pool, extra.dark)
         path = _drive(random, extra)
     else:
-        figure = {"person": Person, "bicycle": Bicycle, "dog": Dog}[label].drawn(random, pool)
+        drawn: dict[str, Callable[[Random, FigurePool], Figure]]
+        drawn = {"person": Person.drawn, "bicycle": Bicycle.drawn, "dog": Dog.drawn}
+        figure = drawn[label](random, pool)
         path = _stroll(random, extra, label)
     pause = random.uniform(1.0, 4.0) if label in ("person", "dog") and random.random() < 0.35 else 0.0
     # Whoever has a longer way than the turn allows goes faster; everybody is gone before the next one comes.

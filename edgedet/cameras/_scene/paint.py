@@ -60,7 +60,9 @@ class Painter:
         random = Random(round(t_s * 1000) + self._seed)
         x, y = random.randrange(64), random.randrange(64)
         grain = self._grain[y : y + self._view.height, x : x + self._view.width]
-        return np.add(np.asarray(image), grain)
+        # The addition wraps round: the grain is signed, and `headroom` keeps every sum inside a byte.
+        picture: NDArray[np.uint8] = np.asarray(image) + grain
+        return picture
 
     def _shadows(self, image: Image.Image, actors: list[Actor]) -> None:
         light = self._light
