@@ -59,13 +59,17 @@ class BestClass:
         threshold = self._reading.threshold(min_score)
         if threshold is None:
             return Best(_NO_ANCHORS, _NO_SCORES, _NO_ANCHORS, 0)
-        with np.errstate(invalid="ignore"):
-            found, invalid = self._by_rows(raw, threshold) if self._channels_first else self._by_hits(raw, threshold)
+        search = self._by_rows if self._channels_first else self._by_hits
+        if self._floating:
+            with np.errstate(invalid="ignore"):
+                found, invalid = search(raw, threshold)
+        else:
+            found, invalid = search(raw, threshold)
         if not len(found):
             return Best(found, _NO_SCORES, found, invalid)
         scored = raw.T[found, self._skip :] if self._channels_first else raw[found, self._skip :]
         class_ids = scored.argmax(axis=1)
-        best = scored[np.arange(len(found)), class_ids]
+        best = self._maxima[found] if self._channels_first else scored[np.arange(len(found)), class_ids]
         scores = self._reading.scores(best)
         if self._floating:
             # Plus infinity reaches any threshold, and the raw threshold of logits is a little low.

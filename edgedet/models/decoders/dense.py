@@ -9,7 +9,7 @@ import numpy as np
 from edgedet.models.decoders.base import Candidates, Limits, nothing
 from edgedet.models.decoders.best import BestClass
 from edgedet.models.decoders.reading import Reading
-from edgedet.models.decoders.selection import choose, corners_of, fractions
+from edgedet.models.decoders.selection import choose, corners_of, in_fractions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +37,13 @@ class DenseDecoder:
         found = self._best.find(raw, limits.min_score)
         if not len(found.anchors):
             return nothing(found.invalid)
-        gathered = raw[:4].T[found.anchors] if self._channels_first else raw[found.anchors, :4]
+        gathered = (
+            raw[:4].take(found.anchors, axis=1)
+            if self._channels_first
+            else np.ascontiguousarray(raw[found.anchors, :4].T)
+        )
         boxes = self._reading.values(gathered)
-        boxes = fractions(boxes, boxes[:, :2], *self._size)
+        boxes = in_fractions(boxes, boxes[:2], *self._size)
         return choose(corners_of(boxes), found.scores, found.class_ids, limits, found.invalid)
 
 

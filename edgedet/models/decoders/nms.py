@@ -7,7 +7,7 @@ cost grows with kept x candidates, not with candidates squared, and the walk end
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 _BLOCK = 128
 
 
-def suppress(boxes: NDArray[np.float32], class_ids: NDArray[np.intp], iou: float, most: int) -> NDArray[np.intp]:
+def suppress(planes: NDArray[np.float32], class_ids: NDArray[np.intp], iou: float, most: int) -> NDArray[np.intp]:
     """Which boxes stay: of two of one class whose IoU is above `iou`, the later goes.
 
     Args:
-        boxes: (n, 4) x1 y1 x2 y2, finite, of positive area, best first.
+        planes: (4, n) rows x1, y1, x2, y2; finite, of positive area, best first.
         class_ids: (n,)
         iou: in [0, 1].
         most: the walk ends when so many are kept.
@@ -29,59 +29,58 @@ def suppress(boxes: NDArray[np.float32], class_ids: NDArray[np.intp], iou: float
     Returns:
         Their indices, ascending.
     """
-    count = len(boxes)
+    count = planes.shape[1]
     if count <= 1 or most <= 0:
         return np.arange(min(count, max(0, most)))
-    planes = np.ascontiguousarray(boxes.T)
-    areas = (planes[2] - planes[0]) * (planes[3] - planes[1])
+    # Overlap / (sum of areas - overlap) > iou, without a division: overlap > share of the sum.
+    share = np.float32(iou / (1.0 + iou))
+    areas = (planes[2] - planes[0]) * (planes[3] - planes[1]) * share
+    boxes = _Boxes(planes, areas, class_ids)
     if count <= _BLOCK:
-        kept = _walk(_overlaps(planes, areas, class_ids, planes, areas, class_ids, iou))
-        return np.array(kept[:most], np.intp)
-    return _blockwise(planes, areas, class_ids, iou, most)
+        return np.array(_walk(_overlaps(boxes, boxes))[:most], np.intp)
+    return _blockwise(boxes, most)
 
 
-def _blockwise(
-    planes: NDArray[np.float32], areas: NDArray[np.float32], class_ids: NDArray[np.intp], iou: float, most: int
-) -> NDArray[np.intp]:
+class _Boxes(NamedTuple):
+    planes: NDArray[np.float32]
+    areas: NDArray[np.float32]
+    """Times the share above."""
+    class_ids: NDArray[np.intp]
+
+    def at(self, places: NDArray[np.intp]) -> _Boxes:
+        return _Boxes(self.planes.take(places, axis=1), self.areas[places], self.class_ids[places])
+
+
+def _blockwise(boxes: _Boxes, most: int) -> NDArray[np.intp]:
     kept = np.empty(0, np.intp)
-    for start in range(0, len(areas), _BLOCK):
-        block = np.arange(start, min(start + _BLOCK, len(areas)))
+    count = len(boxes.areas)
+    for start in range(0, count, _BLOCK):
+        places = np.arange(start, min(start + _BLOCK, count))
+        block = boxes.at(places)
         if len(kept):
-            beaten = _overlaps(
-                planes[:, kept], areas[kept], class_ids[kept], planes[:, block], areas[block], class_ids[block], iou
-            )
-            block = block[~beaten.any(axis=0)]
-            if not len(block):
-                continue
-        own = (planes[:, block], areas[block], class_ids[block])
-        kept = np.concatenate((kept, block[_walk(_overlaps(*own, *own, iou))]))
+            left = ~_overlaps(boxes.at(kept), block).any(axis=0)
+            places, block = places[left], block.at(np.flatnonzero(left))
+        if len(places):
+            kept = np.concatenate((kept, places[_walk(_overlaps(block, block))]))
         if len(kept) >= most:
-            return kept[:most]
-    return kept
+            break
+    return kept[:most]
 
 
-def _overlaps(
-    a: NDArray[np.float32],
-    a_areas: NDArray[np.float32],
-    a_classes: NDArray[np.intp],
-    b: NDArray[np.float32],
-    b_areas: NDArray[np.float32],
-    b_classes: NDArray[np.intp],
-    iou: float,
-) -> NDArray[np.bool_]:
-    """(len a, len b): same class, and IoU above `iou`."""
-    width = np.minimum(a[2][:, None], b[2])
-    width -= np.maximum(a[0][:, None], b[0])
-    np.maximum(width, 0, out=width)
-    height = np.minimum(a[3][:, None], b[3])
-    height -= np.maximum(a[1][:, None], b[1])
-    np.maximum(height, 0, out=height)
-    width *= height
-    # inter / (sum - inter) > iou, without the division.
-    sums = np.add(a_areas[:, None], b_areas, out=height)
-    sums *= np.float32(iou / (1.0 + iou))
-    above: NDArray[np.bool_] = width > sums
-    above &= a_classes[:, None] == b_classes
+def _overlaps(a: _Boxes, b: _Boxes) -> NDArray[np.bool_]:
+    """(len a, len b): same class, and IoU above the limit."""
+    x1, y1, x2, y2 = a.planes[:, :, None]
+    other_x1, other_y1, other_x2, other_y2 = b.planes
+    across = np.minimum(x2, other_x2)
+    scratch = np.maximum(x1, other_x1)
+    across -= scratch
+    # One of the two sides must not be negative, or two negative ones would make a positive area.
+    np.maximum(across, 0, out=across)
+    down = np.minimum(y2, other_y2)
+    down -= np.maximum(y1, other_y1, out=scratch)
+    across *= down
+    above: NDArray[np.bool_] = across > np.add(a.areas[:, None], b.areas, out=scratch)
+    above &= a.class_ids[:, None] == b.class_ids
     return above
 
 
@@ -90,10 +89,10 @@ def _walk(overlaps: NDArray[np.bool_]) -> list[int]:
     packed = np.packbits(overlaps, axis=1, bitorder="little")
     size = packed.shape[1]
     rows = packed.tobytes()
-    gone = 0
+    left = (1 << len(overlaps)) - 1
     kept = []
-    for index in range(len(overlaps)):
-        if not gone >> index & 1:
-            kept.append(index)
-            gone |= int.from_bytes(rows[index * size : (index + 1) * size], "little")
+    while left:
+        index = (left & -left).bit_length() - 1
+        kept.append(index)
+        left &= ~(int.from_bytes(rows[index * size : (index + 1) * size], "little") | 1 << index)
     return kept

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgedet.models.decoders.base import Candidates, Limits, nothing
 from edgedet.models.decoders.reading import Reading, least_float32
-from edgedet.models.decoders.selection import choose, corners_of, fractions
+from edgedet.models.decoders.selection import choose, corners_of, in_fractions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,8 +57,8 @@ class ObjectnessDecoder:
             passed &= finite
         if not passed.any():
             return nothing(invalid)
-        boxes = self._reading.values(np.ascontiguousarray(chosen[passed, :4]))
-        boxes = fractions(boxes, boxes[:, :2], *self._size)
+        boxes = self._reading.values(np.ascontiguousarray(chosen[passed, :4].T))
+        boxes = in_fractions(boxes, boxes[:2], *self._size)
         return choose(corners_of(boxes), scores[passed], class_ids[passed], limits, invalid)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgedet.models.decoders.base import Candidates, Limits, nothing
 from edgedet.models.decoders.reading import Reading, least_float32
-from edgedet.models.decoders.selection import fractions, keep
+from edgedet.models.decoders.selection import in_fractions, keep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +43,10 @@ class SelectedDecoder:
         rows = rows[passed]
         if not len(rows):
             return nothing(invalid)
-        boxes = fractions(rows[:, :4].copy(), rows[:, 2:4], *self._size)
+        planes = rows[:, :4].T.copy()
+        planes = in_fractions(planes, planes[2:], *self._size)
         scores = np.minimum(rows[:, 4], np.float32(1))
-        return keep(boxes, scores, np.rint(rows[:, 5]).astype(np.intp), limits, invalid)
+        return keep(planes, scores, np.rint(rows[:, 5]).astype(np.intp), limits, invalid)
 
 
 def build(layout: Layout, outputs: Sequence[TensorInfo]) -> SelectedDecoder:

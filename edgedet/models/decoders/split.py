@@ -13,7 +13,7 @@ import numpy as np
 from edgedet.models.decoders.base import Candidates, Limits, nothing
 from edgedet.models.decoders.best import Best, BestClass
 from edgedet.models.decoders.reading import Reading
-from edgedet.models.decoders.selection import choose, corners_of, fractions
+from edgedet.models.decoders.selection import choose, corners_of, in_fractions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BINS = 16
 _BOX_CHANNELS = 4 * _BINS
+_DISTANCES = np.arange(_BINS, dtype=np.float32)
 
 
 class SplitDecoder:
@@ -41,7 +42,7 @@ class SplitDecoder:
         if not some:
             return nothing(invalid)
         return choose(
-            np.concatenate([corners for corners, _ in some]),
+            np.concatenate([corners for corners, _ in some], axis=1),
             np.concatenate([best.scores for _, best in some]),
             np.concatenate([best.class_ids for _, best in some]),
             limits,
@@ -69,23 +70,23 @@ class _HeadDecoder:
         return self._best.find(_flat(tensors[self._head.scores], first=self._head.scores_first), min_score)
 
     def corners(self, tensors: Sequence[NDArray[np.generic]], anchors: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Boxes of those anchors, (n, 4) x1 y1 x2 y2 in fractions of the view."""
+        """Boxes of those anchors, (4, n) rows x1, y1, x2, y2 in fractions of the view."""
         raw = _flat(tensors[self._head.boxes], first=self._head.boxes_first)
         raw = raw.T[anchors] if self._head.boxes_first else raw[anchors]
         if not self._bins:
-            boxes = self._reading.values(raw)
-            return corners_of(fractions(boxes, boxes[:, :2], *self._size))
+            boxes = self._reading.values(np.ascontiguousarray(raw.T))
+            return corners_of(in_fractions(boxes, boxes[:2], *self._size))
         weights = self._reading.values(np.ascontiguousarray(raw[:, :_BOX_CHANNELS])).reshape(-1, 4, _BINS)
         with np.errstate(invalid="ignore", over="ignore"):
             weights -= weights.max(axis=2, keepdims=True)
             np.exp(weights, out=weights)
-            distances = weights @ np.arange(_BINS, dtype=np.float32) / weights.sum(axis=2)
+            distances = weights @ _DISTANCES / weights.sum(axis=2)
         distances *= self._strides[anchors, None]
         centres = self._centres[anchors]
         corners = np.concatenate((centres - distances[:, :2], centres + distances[:, 2:]), axis=1)
-        corners /= np.array(self._size * 2, np.float32)
-        fixed: NDArray[np.float32] = corners
-        return fixed
+        planes = np.ascontiguousarray(corners.T, np.float32)
+        planes /= np.array(self._size * 2, np.float32)[:, None]
+        return planes
 
 
 def _flat(tensor: NDArray[np.generic], *, first: bool) -> NDArray[np.generic]:

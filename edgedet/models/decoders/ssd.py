@@ -41,7 +41,7 @@ class SsdDecoder:
         if not passed.any():
             return nothing(invalid)
         best = np.minimum(scores[passed], np.float32(1))
-        return keep(boxes[passed], best, np.rint(classes[passed]).astype(np.intp), limits, invalid)
+        return keep(boxes[passed].T, best, np.rint(classes[passed]).astype(np.intp), limits, invalid)
 
 
 def build(layout: Layout, outputs: Sequence[TensorInfo]) -> SsdDecoder:  # noqa: ARG001 - every decoder is built alike
