@@ -42,30 +42,36 @@ class _Timex(ctypes.Structure):
     _fields_ = (("modes", ctypes.c_uint), ("rest", ctypes.c_long * 64))
 
 
-def clock_is_synchronised() -> bool:
-    """Whether the kernel holds the clock for set (adjtimex), whoever set it: timesyncd, chrony or ntpd."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    timex = _Timex()
-    state = int(libc.adjtimex(ctypes.byref(timex)))
-    if state < 0:
-        return False
-    # Layout after `modes` (padded to a long): offset, freq, maxerror, esterror, status.
-    status = int(timex.rest[4]) & 0xFFFFFFFF
-    return not status & _STA_UNSYNC
+class Clock:
+    """Stamps messages. Whether somebody has set the clock is asked of the kernel at most once a second."""
+
+    _ASK_EVERY_NS = 1_000_000_000
+
+    def __init__(self, boot_id: str | None = None) -> None:
+        self._boot_id = read_boot_id() if boot_id is None else boot_id
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._synced = False
+        self._asked_ns: int | None = None
+
+    def stamp(self) -> Stamp:
+        """The time now, on both clocks."""
+        now_ns = time.monotonic_ns()
+        if self._asked_ns is None or now_ns - self._asked_ns > self._ASK_EVERY_NS:
+            self._synced = self.is_synchronised()
+            self._asked_ns = now_ns
+        return Stamp(rfc3339(time.time()), self._boot_id, now_ns, self._synced)
+
+    def is_synchronised(self) -> bool:
+        """Whether the kernel holds the clock for set (adjtimex), whoever set it: timesyncd, chrony or ntpd."""
+        timex = _Timex()
+        if self._libc.adjtimex(ctypes.byref(timex)) < 0:
+            return False
+        # Layout after `modes` (padded to a long): offset, freq, maxerror, esterror, status.
+        status = int(timex.rest[4]) & 0xFFFFFFFF
+        return not status & _STA_UNSYNC
 
 
 def rfc3339(seconds: float) -> str:
     """Seconds since the epoch as `2026-01-31T12:00:00.123Z`."""
     moment = datetime.fromtimestamp(seconds, tz=UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
-class Clock:
-    """Stamps messages. Tests give one whose times are theirs."""
-
-    def __init__(self, boot_id: str | None = None) -> None:
-        self._boot_id = read_boot_id() if boot_id is None else boot_id
-
-    def stamp(self) -> Stamp:
-        """The time now, on both clocks."""
-        return Stamp(rfc3339(time.time()), self._boot_id, time.monotonic_ns(), clock_is_synchronised())

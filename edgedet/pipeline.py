@@ -41,7 +41,7 @@ def to_seen(frame: Frame, raw: RawResult, labels: tuple[str, ...], backend: str)
 async def every_frame(
     frames: AsyncIterator[Frame],
     detector: Detector,
-    limits: Limits,
+    limits: Callable[[], Limits],
     labels: tuple[str, ...],
     depth: int,
 ) -> AsyncGenerator[Seen]:
@@ -68,7 +68,7 @@ async def every_frame(
 async def _feed(
     frames: AsyncIterator[Frame],
     detector: Detector,
-    limits: Limits,
+    limits: Callable[[], Limits],
     pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None],
 ) -> None:
     try:
@@ -78,16 +78,18 @@ async def _feed(
         await pending.put(None)
 
 
-async def _hand_over(frame: Frame, detector: Detector, limits: Limits) -> asyncio.Future[RawResult]:
+async def _hand_over(frame: Frame, detector: Detector, limits: Callable[[], Limits]) -> asyncio.Future[RawResult]:
     while True:
         await detector.turn()
         try:
-            return detector.submit(frame.detect, frame.stamp, limits)
+            return detector.submit(frame.detect, frame.stamp, limits())
         except WorkerLost:
             continue
 
 
-async def _answer(frame: Frame, answer: asyncio.Future[RawResult], detector: Detector, limits: Limits) -> RawResult:
+async def _answer(
+    frame: Frame, answer: asyncio.Future[RawResult], detector: Detector, limits: Callable[[], Limits]
+) -> RawResult:
     for _ in range(_TRIES - 1):
         try:
             return await answer

@@ -67,7 +67,7 @@ def usable_cores() -> int:
 
 
 def _nearest_hint(unknown: str, labels: tuple[str, ...]) -> str:
-    import difflib  # noqa: PLC0415 - costs start-up time and serves an error only
+    import difflib
 
     near = difflib.get_close_matches(unknown, labels, n=3, cutoff=0.5)
     return f"Near it: {', '.join(near)}." if near else f"It knows: {', '.join(labels[:12])}…"

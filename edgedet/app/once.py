@@ -152,7 +152,7 @@ class Once:
         frames = self._timed(camera.frames(), detector)
         if opened.live:
             return self._newest(frames, detector, depth)
-        return every_frame(frames, detector, limits, labels, depth)
+        return every_frame(frames, detector, lambda: limits, labels, depth)
 
     async def _timed(self, frames: AsyncIterator[Frame], detector: Detector) -> AsyncIterator[Frame]:
         """Start the clock when the first frame is there and the detector is ready for it."""

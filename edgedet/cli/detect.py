@@ -60,7 +60,7 @@ class JsonSink:
     help="Default: table on a terminal, jsonl in a pipe.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the lines to this file.")
-@click.option("--save", type=click.Path(path_type=Path), help="Annotated picture, folder/ or video.")
+@click.option("--save", type=click.Path(), help="Annotated picture, folder/ or video.")
 @click.option("--show", is_flag=True, help="Show the annotated frames in a window; q closes it.")
 def command(
     sources: tuple[str, ...],
@@ -75,7 +75,7 @@ def command(
     accelerator: str,
     output_format: str | None,
     output: Path | None,
-    save: Path | None,
+    save: str | None,
     show: bool,  # noqa: FBT001 - click passes flags so
 ) -> int:
     """Detect objects in pictures, folders, videos or streams: every frame, in order, once.
@@ -103,12 +103,12 @@ def command(
     return asyncio.run(_detect(job, output_format, output, save, show=show))
 
 
-async def _detect(job: Job, output_format: str | None, output: Path | None, save: Path | None, *, show: bool) -> int:
+async def _detect(job: Job, output_format: str | None, output: Path | None, save: str | None, *, show: bool) -> int:
     async with AsyncExitStack() as stack:
         sinks: list[Sink] = []
         chosen_format = output_format or ("table" if output is None and sys.stdout.isatty() else "jsonl")
         stream = _open_output(stack, output)
-        bar = None
+        bar = window = None
         if sys.stderr.isatty():
             from edgedet.cli._progress import ProgressSink
 
@@ -128,26 +128,33 @@ async def _detect(job: Job, output_format: str | None, output: Path | None, save
         if show:
             from edgedet.cli._annotated import WindowSink
 
-            sinks.append(await stack.enter_async_context(WindowSink()))
+            window = await stack.enter_async_context(WindowSink())
+            sinks.append(window)
         if bar is not None and not (chosen_format == "jsonl" and stream.isatty()):
             sinks.append(stack.enter_context(bar))
         else:
             bar = None
         once = Once(job, sinks, _warn, bar.opened if bar else lambda _source, _opened: None)
-        code = await _until_done_or_interrupted(once)
+        code = await _until_done_or_interrupted(once, window.closed if window else asyncio.Event())
         if stream is not sys.stdout or not stream.closed:
             stream.flush()
     _summarise(once.tally, job)
     return code
 
 
-async def _until_done_or_interrupted(once: Once) -> int:
-    """Run the job; Ctrl-C ends it where it is, with its summary."""
+async def _until_done_or_interrupted(once: Once, closed: asyncio.Event) -> int:
+    """Run the job. Ctrl-C and the closed window end it where it is, with its summary."""
     loop = asyncio.get_running_loop()
     work = loop.create_task(once.run(), name="once")
+    window = loop.create_task(closed.wait(), name="window")
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, work.cancel)
     try:
+        await asyncio.wait((work, window), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            work.cancel()
+            await asyncio.wait((work,))
+            return ExitCode.DONE
         await work
     except asyncio.CancelledError:
         return ExitCode.INTERRUPTED
@@ -155,6 +162,8 @@ async def _until_done_or_interrupted(once: Once) -> int:
         if once.tally.frames:
             _summarise(once.tally, once.job)
         raise
+    finally:
+        window.cancel()
     return ExitCode.DONE
 
 

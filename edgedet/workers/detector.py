@@ -150,6 +150,10 @@ class DetectorWorker:
         """Of the child process."""
         return self._process.pid
 
+    def kill(self, reason: str) -> None:
+        """End this life now."""
+        self._process.kill(reason)
+
     async def turn(self) -> None:
         """Wait until a slot is free. Who waits longest is served first, so that no camera starves another.
 

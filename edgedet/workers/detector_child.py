@@ -123,7 +123,7 @@ class Instance:
             done.put(Invoked(submission, number, outputs, started_ns, loaded_ns, finished_ns))
 
     def warm_up(self) -> float:
-        """Median seconds of an invoke on a grey picture, without the first, which sets things up, where there are more."""
+        """Median seconds of an invoke on a grey picture; the first, which sets things up, is left out if it can be."""
         grey = np.full_like(self._slots[0], LETTERBOX_GREY)
         self._accelerator.load(partial(self._encoder.encode, grey))
         seconds: list[float] = []

@@ -131,6 +131,11 @@ class Detector:
             future.add_done_callback(self._note_answer)
         return future
 
+    def restart(self, reason: str) -> None:
+        """Replace the worker now."""
+        if self._worker is not None:
+            self._worker.kill(reason)
+
     def _note_answer(self, future: asyncio.Future[RawResult]) -> None:
         if not future.cancelled() and future.exception() is None:
             self._answered = True

@@ -1,0 +1,116 @@
+"""From a configuration to what the stages are given: nothing runs here."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from edgedet.app.model import Model, usable_cores
+from edgedet.app.overrides import Override
+from edgedet.app.publishing import PublishRules
+from edgedet.app.watch import SPARE_SLOTS, WatchOrder
+from edgedet.events.filters import Filters, LabelFilter
+from edgedet.outputs.connection import Connection
+from edgedet.settings import mqtt_password
+from edgedet.workers.camera import CameraSpec
+from edgedet.workers.detector import DetectorSpec
+from edgedet.workers.protocol import bitmap_of
+
+if TYPE_CHECKING:
+    from edgedet.settings import CameraSettings, DetectorSettings, MqttSettings, Settings
+
+_MAX_DETECTIONS = 300
+_STALL_S = 3.0
+"""A camera that gave frames and gives none for so long has stalled."""
+
+
+def broker_connection(mqtt: MqttSettings, device: str) -> Connection:
+    """How to reach the broker.
+
+    Raises:
+        ConfigError: the password file cannot be read.
+    """
+    password = mqtt_password(mqtt)
+    tls = mqtt.tls
+    return Connection(
+        host=mqtt.url.host,
+        port=mqtt.url.port,
+        tls=mqtt.url.tls,
+        username=mqtt.username or mqtt.url.username,
+        password=None if password is None else password.get_secret_value(),
+        ca_file=_text(tls.ca_file),
+        cert_file=_text(tls.cert_file),
+        key_file=_text(tls.key_file),
+        insecure_skip_verify=tls.insecure_skip_verify,
+        keepalive_s=mqtt.keepalive_s,
+        client_id=f"edgedet-{device}",
+    )
+
+
+def detector_spec(settings: DetectorSettings, model: Model) -> DetectorSpec:
+    """The detector worker for the CPU."""
+    instances = settings.cpu.instances
+    return DetectorSpec(
+        model.path,
+        model.view,
+        backend="cpu",
+        threads=settings.cpu.threads,
+        # One core is left for decoding, tracking and MQTT.
+        instances=max(1, usable_cores() - 1) if instances == "auto" else instances,
+        runtime=settings.runtime,
+        deadline_s=settings.deadline_s,
+        load_deadline_s=settings.load_deadline_s,
+        python=_text(settings.python),
+    )
+
+
+def camera_spec(name: str, camera: CameraSettings, model: Model, detector: DetectorSpec) -> CameraSpec:
+    """The camera worker."""
+    source = dataclasses.asdict(camera.source)  # type: ignore[call-overload]  # the drivers' settings are dataclasses
+    return CameraSpec(
+        name,
+        {key: _plain(value) for key, value in source.items()},
+        model.view,
+        slots=detector.slots + SPARE_SLOTS,
+        max_fps=camera.detect.fps,
+        masks=tuple(tuple((x, y) for x, y in polygon) for polygon in camera.masks),
+        stall_s=_STALL_S,
+    )
+
+
+def watch_order(camera: CameraSettings, override: Override, model: Model) -> WatchOrder:
+    """What is asked of a camera: the configuration, and what was set by command in its place."""
+    detect = camera.detect
+    by_label = {
+        label: LabelFilter(limits.min_score, limits.min_area, limits.max_area, limits.min_ratio, limits.max_ratio)
+        for label, limits in detect.objects.items()
+    }
+    min_score = detect.min_score if override.min_score is None else override.min_score
+    return WatchOrder(
+        enabled=detect.enabled if override.detect is None else override.detect,
+        filters=Filters(min_score, by_label),
+        iou=detect.iou,
+        max_detections=_MAX_DETECTIONS,
+        class_bitmap=bitmap_of(model.classes_of(detect.labels)) if detect.labels else b"",
+    )
+
+
+def publish_rules(camera: CameraSettings) -> PublishRules:
+    """How much a camera tells."""
+    return PublishRules(camera.publish.detections, camera.publish.max_hz, tuple(camera.detect.objects))
+
+
+def initial_order(settings: Settings, name: str, override: Override) -> bool:
+    """Whether a camera is to look at all, before any model is known."""
+    return settings.cameras[name].detect.enabled if override.detect is None else override.detect
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _plain(value: object) -> object:
+    """What JSON can carry: a path becomes its text."""
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,269 @@
+"""The service: cameras in, MQTT out, for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgedet.app import composition
+from edgedet.app.model import Model, open_model
+from edgedet.app.overrides import Overrides
+from edgedet.app.publishing import CameraPublisher
+from edgedet.app.statistics import Statistics, publish_regularly
+from edgedet.app.status import StatusBoard
+from edgedet.app.watch import CameraWatch
+from edgedet.clock import Clock
+from edgedet.errors import ModelError, ModelMissing
+from edgedet.health import CameraFacts, CameraState, Code, DetectorFacts, Health, Reason
+from edgedet.health import DetectorState as Answering
+from edgedet.outputs.encoding import encode
+from edgedet.outputs.messages import Publication
+from edgedet.outputs.mqtt import BrokerStatus, MqttOutput
+from edgedet.outputs.topics import Topics
+from edgedet.settings import device_name, state_dir
+from edgedet.workers.supervisor import Detector, DetectorState, Phase
+
+if TYPE_CHECKING:
+    from edgedet.outputs.commands import Command
+    from edgedet.outputs.mqtt import Pace
+    from edgedet.pipeline import Seen
+    from edgedet.settings import Loaded, ModelChoice
+
+_log = logging.getLogger(__name__)
+
+_LOOK_FOR_MODEL_S = 2.0
+_TELL_LAST_FRAME_S = 1.0
+"""How often the time of a camera's last frame is noted for `health`."""
+
+
+class Daemon:
+    """One configuration at work. `run` it; `stop` ends it cleanly."""
+
+    def __init__(self, loaded: Loaded, *, pace: Pace | None = None, on_seen: Callable[[str, Seen], None] | None = None) -> None:
+        """Assign only.
+
+        Args:
+            loaded: the configuration.
+            pace: how patient the MQTT output is; None: as in service.
+            on_seen: told of every frame that was looked at, with its camera, while its pixels are still valid.
+        """
+        self._loaded = loaded
+        self._settings = loaded.settings
+        self._pace = pace
+        self._on_seen = on_seen
+        self._clock = Clock()
+        self.device = device_name(self._settings)
+        self.state_dir: Path = state_dir(self._settings)
+        self.topics = Topics(self.device, self._settings.mqtt.topic_prefix)
+        self._overrides = Overrides(self.state_dir)
+        self._stopping = asyncio.Event()
+        self._publishers: dict[str, CameraPublisher] = {}
+        self._told_ns: dict[str, int] = {}
+        self._model: Model | None = None
+        self.detector: Detector | None = None
+        self.watches: dict[str, CameraWatch] = {}
+        connection = composition.broker_connection(self._settings.mqtt, self.device)
+        self.mqtt = MqttOutput(
+            connection,
+            self.topics,
+            cameras=tuple(self._settings.cameras),
+            on_command=self._on_command,
+            on_status=self._on_broker,
+            pace=pace,
+        )
+        self.board = StatusBoard(self._first_facts(), self._clock, self._publish_health, self._publish_state)
+        self.statistics = Statistics(self._clock, self.state_dir, self.mqtt.statistics, self.worker_pids)
+
+    def stop(self) -> None:
+        """Ask for a clean end."""
+        self._stopping.set()
+
+    def worker_pids(self) -> Iterable[int]:
+        """Of the children that live."""
+        pids = [watch.worker_pid for watch in self.watches.values()]
+        pids.append(self.detector.state.pid if self.detector else None)
+        return [pid for pid in pids if pid is not None]
+
+    async def run(self) -> None:
+        """Work until `stop`, or until every source was finite and has ended.
+
+        Raises:
+            ConfigError: the model is no detector, or several could be meant.
+        """
+        self._overrides.load()
+        choice = self._loaded.resolve_model(self.state_dir)
+        model = self._open(choice) if choice is not None and not _absent(choice) else None
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.mqtt)
+            for name in self._settings.cameras:
+                self._publish_settings(name)
+            async with asyncio.TaskGroup() as tasks:
+                work = tasks.create_task(self._work(choice, model), name="work")
+                aside = [
+                    tasks.create_task(self.board.run(), name="health"),
+                    tasks.create_task(
+                        publish_regularly(self._settings.mqtt.stats_interval_s, self._publish_stats), name="stats"
+                    ),
+                ]
+                end = tasks.create_task(self._stopping.wait(), name="end")
+                await asyncio.wait((work, end), return_when=asyncio.FIRST_COMPLETED)
+                for task in (work, end, *aside):
+                    task.cancel()
+
+    async def _work(self, choice: ModelChoice | None, model: Model | None) -> None:
+        """Detector and cameras, once there is a model."""
+        if model is None:
+            model = await self._wait_for_model(choice)
+        self._model = model
+        for note in model.notes:
+            _log.warning("%s", note)
+        spec = composition.detector_spec(self._settings.detector, model)
+        self.detector = detector = Detector(spec, self._on_detector)
+        self._on_detector(detector.state)
+        for name, camera in self._settings.cameras.items():
+            self.watches[name] = CameraWatch(
+                composition.camera_spec(name, camera, model, spec),
+                composition.watch_order(camera, self._overrides.of(name), model),
+                detector,
+                model.labels,
+                lambda fact, name=name: self.board.camera(name, fact),  # type: ignore[misc]
+                lambda seen, name=name: self._on_frame(name, seen),  # type: ignore[misc]
+            )
+            self._publishers[name] = CameraPublisher(
+                name, self.device, self.topics, self._clock, composition.publish_rules(camera), self.mqtt.send
+            )
+        async with asyncio.TaskGroup() as tasks:
+            keeper = tasks.create_task(detector.run(), name="detector")
+            running = [tasks.create_task(watch.run(), name=f"camera-{name}") for name, watch in self.watches.items()]
+            await asyncio.wait(running)
+            keeper.cancel()
+
+    def _open(self, choice: ModelChoice) -> Model:
+        """The model that runs here.
+
+        Raises:
+            ConfigError: it is no detector; with the place in the configuration.
+        """
+        path = choice.cpu
+        if path is None:
+            path = choice.files[0]
+        try:
+            return open_model(path, choice.labels)
+        except ModelError as error:
+            raise self._loaded.complaint(choice.key, " ".join(str(error).split())) from error
+
+    async def _wait_for_model(self, choice: ModelChoice | None) -> Model:
+        """Blind, and saying so, until a model comes; it is taken without a restart."""
+        refused = ""
+        while True:
+            reason = refused or _why_missing(choice, self.state_dir)
+            facts = DetectorFacts(
+                Answering.DOWN, "none", None, 0, 0, (Reason("detector", Code.MODEL_MISSING, reason),)
+            )
+            self.board.detector(facts)
+            await asyncio.sleep(_LOOK_FOR_MODEL_S)
+            choice = self._loaded.resolve_model(self.state_dir)
+            if choice is None or _absent(choice) or choice.cpu is None:
+                refused = ""
+                continue
+            with suppress(ModelMissing):
+                try:
+                    return open_model(choice.cpu, choice.labels)
+                except ModelError as error:
+                    # It may still be on its way: a copy that is not finished is no model yet.
+                    refused = " ".join(str(error).split())
+
+    def _first_facts(self) -> dict[str, CameraFacts]:
+        return {name: CameraFacts(CameraState.STARTING) for name in self._settings.cameras}
+
+    def _on_frame(self, camera: str, seen: Seen) -> None:
+        watch = self.watches[camera]
+        latency_ms = self._publishers[camera].publish(seen.result, watch.order.filters)
+        self.statistics.processed(camera, seen.result.inference.invoke_ms, latency_ms)
+        stamp = self._clock.stamp()
+        late = stamp.mono_ns - self._told_ns.get(camera, 0) > _TELL_LAST_FRAME_S * 1e9
+        if late or self.board.camera_fact(camera).state is not CameraState.WATCHING:
+            self._told_ns[camera] = stamp.mono_ns
+            watch.watching(stamp.ts)
+        if self._on_seen is not None:
+            self._on_seen(camera, seen)
+
+    def _on_detector(self, state: DetectorState) -> None:
+        answering = {Phase.LOADING: Answering.STARTING, Phase.UP: Answering.ANSWERING, Phase.DOWN: Answering.DOWN}
+        reasons = [Reason("detector", Code.DETECTOR_DOWN, state.reason)] if state.phase is Phase.DOWN else []
+        if "edgetpu" in self._settings.detector.accelerators:
+            reasons.append(
+                Reason(
+                    "detector",
+                    Code.EDGETPU_ABSENT,
+                    "This version has no Edge TPU backend, the CPU answers; write accelerators: [cpu] to make it so.",
+                )
+            )
+        name = self._model.path.name if self._model else None
+        self.board.detector(
+            DetectorFacts(answering[state.phase], state.backend, name, state.restarts, 0, tuple(reasons))
+        )
+
+    def _on_broker(self, status: BrokerStatus) -> None:
+        self.board.broker(None if status.code is None else Reason("broker", status.code, status.message))
+
+    def _on_command(self, command: Command) -> None:
+        camera = command.camera
+        if camera is None:
+            message = self._restart_detector()
+            body = {"id": command.id, "ok": message is None, "message": message or "the detector worker is replaced"}
+            self.mqtt.send(Publication(self.topics.result(command.verb), json.dumps(body).encode(), qos=1))
+            return
+        override = self._overrides.of(camera)
+        if command.verb == "detect":
+            override = replace(override, detect=bool(command.value))
+        elif command.verb == "min_score" and command.value is not None:
+            override = replace(override, min_score=float(command.value))
+        self._overrides.set(camera, override)
+        _log.info("%s: %s set to %s by command", camera, command.verb, command.value)
+        self._publish_settings(camera)
+        if camera in self.watches and self._model is not None:
+            order = composition.watch_order(self._settings.cameras[camera], override, self._model)
+            self.watches[camera].change(order)
+
+    def _restart_detector(self) -> str | None:
+        """Replace the worker; why not, where there is none."""
+        if self.detector is None or self.detector.state.phase is not Phase.UP:
+            return "there is no detector worker at the moment"
+        self.detector.restart("restart was asked for by command")
+        return None
+
+    def _publish_health(self, health: Health) -> None:
+        payload = encode(self.device, self._clock.stamp(), health.body())
+        self.mqtt.send(Publication(self.topics.health, payload, qos=1, retain=True))
+
+    def _publish_state(self, camera: str, state: CameraState) -> None:
+        self.mqtt.send(Publication(self.topics.camera_state(camera), str(state).encode(), qos=1, retain=True))
+
+    def _publish_settings(self, camera: str) -> None:
+        """The state topics of what can be set by command."""
+        configured, override = self._settings.cameras[camera].detect, self._overrides.of(camera)
+        enabled = configured.enabled if override.detect is None else override.detect
+        min_score = configured.min_score if override.min_score is None else override.min_score
+        for verb, value in (("detect", "ON" if enabled else "OFF"), ("min_score", f"{min_score:g}")):
+            self.mqtt.send(Publication(self.topics.setting(camera, verb), value.encode(), qos=1, retain=True))
+
+    def _publish_stats(self) -> None:
+        payload = encode(self.device, self._clock.stamp(), self.statistics.body(self.watches))
+        self.mqtt.send(Publication(self.topics.stats, payload))
+
+
+def _absent(choice: ModelChoice) -> bool:
+    return (choice.cpu or choice.files[0]) in choice.missing
+
+
+def _why_missing(choice: ModelChoice | None, folder: Path) -> str:
+    if choice is None:
+        return f"There is no model: name one under detector.model, or put a .tflite file into {folder / 'models'}."
+    return f"{(choice.cpu or choice.files[0])} is not there; it is taken as soon as it comes."

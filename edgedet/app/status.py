@@ -1,0 +1,104 @@
+"""What is known of every part while the daemon runs, and the telling of it: `health` and each camera's `state`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from edgedet.clock import Clock
+from edgedet.health import (
+    CameraFacts,
+    CameraState,
+    DetectorFacts,
+    Facts,
+    Health,
+    HealthReport,
+    Reason,
+    reduce,
+)
+
+_log = logging.getLogger(__name__)
+
+Tell = Callable[[str, CameraState], None]
+
+
+class StatusBoard:
+    """Facts come in as they are learnt; camera states go out at once, health when it may (see `HealthReport`)."""
+
+    def __init__(
+        self,
+        cameras: Mapping[str, CameraFacts],
+        clock: Clock,
+        publish_health: Callable[[Health], None],
+        publish_state: Tell,
+    ) -> None:
+        self._facts = Facts(DetectorFacts(), dict(cameras))
+        self._clock = clock
+        self._publish_health = publish_health
+        self._publish_state = publish_state
+        self._report = HealthReport()
+        self._told: dict[str, CameraState] = {}
+        self._said: set[Reason] = set()
+        self._changed = asyncio.Event()
+
+    @property
+    def health(self) -> Health:
+        """As it is now, whether told or not yet."""
+        return reduce(self._facts, self._clock.stamp().ts)
+
+    def camera_fact(self, name: str) -> CameraFacts:
+        """What is known of a camera, seen by itself."""
+        return self._facts.cameras[name]
+
+    def detector(self, detector: DetectorFacts) -> None:
+        """The accelerator side has changed."""
+        self._learn(replace(self._facts, detector=detector))
+
+    def camera(self, name: str, camera: CameraFacts) -> None:
+        """A camera has changed."""
+        self._learn(replace(self._facts, cameras={**self._facts.cameras, name: camera}))
+
+    def broker(self, reason: Reason | None) -> None:
+        """The broker has come or gone."""
+        self._learn(replace(self._facts, broker=reason))
+
+    async def run(self) -> None:
+        """Publish health whenever it has changed and may be told."""
+        while True:
+            stamp = self._clock.stamp()
+            health = self._report.offer(self._facts, stamp.mono_ns, stamp.ts)
+            if health is not None:
+                self._publish_health(health)
+            due_ns = self._report.due_ns
+            delay_s = None if due_ns is None else max(0.0, (due_ns - self._clock.stamp().mono_ns) / 1e9)
+            try:
+                async with asyncio.timeout(delay_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+            self._changed.clear()
+
+    def _learn(self, facts: Facts) -> None:
+        if facts == self._facts:
+            return
+        self._facts = facts
+        health = self.health
+        for name, camera in health.cameras.items():
+            if self._told.get(name) is not camera.state:
+                self._told[name] = camera.state
+                self._publish_state(name, camera.state)
+        self._say(health)
+        self._changed.set()
+
+    def _say(self, health: Health) -> None:
+        """Each reason once into the log, when it appears and when it has gone."""
+        now = set(health.reasons)
+        for reason in health.reasons:
+            if reason not in self._said:
+                _log.warning("%s: %s: %s", reason.component, reason.code, reason.message)
+        for reason in self._said - now:
+            if not any(other.component == reason.component for other in now):
+                _log.info("%s: %s is over", reason.component, reason.code)
+        self._said = now
