@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-
 from render import ignored
+
 from edgedet.cameras._scene.scene import LABELS, FigurePool, Scene, Seen, Style
 from edgedet.geometry import Letterbox, intersection_over_union
 from edgedet.types import Box

@@ -11,19 +11,19 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import network
 import numpy as np
 import tensorflow as tf
-from edgedet.cameras._scene.style import LABELS
 from numpy.typing import NDArray
 from tensorflow import keras
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-import network
+from edgedet.cameras._scene.style import LABELS
 
 HEADS = ("split", "single")
 _PICTURES = 200
 _METADATA = {
-    "description": "edgedet's own detector of its synthetic scenes, for a first look and for tests; not for real pictures",
+    "description": "edgedet's detector of its own synthetic scenes: for a first look and tests, not for real life",
     "author": "the edgedet authors",
     "license": "Apache-2.0",
     "task": "detect",

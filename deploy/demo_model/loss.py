@@ -87,9 +87,7 @@ def _inside(corners: tf.Tensor) -> tf.Tensor:
 def detection_loss(logits: tf.Tensor, sides: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
     """The whole loss of a batch, three numbers: box, class, distribution. `truth` is (B, M, 6), see render.py."""
     boxes = decoded(sides)
-    responsible, which, target, counts = _assigned(
-        tf.stop_gradient(tf.sigmoid(logits)), tf.stop_gradient(boxes), truth
-    )
+    responsible, which, target, counts = _assigned(tf.stop_gradient(tf.sigmoid(logits)), tf.stop_gradient(boxes), truth)
     total = tf.maximum(tf.reduce_sum(target), 1.0)
     crossed = tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logits)
     of_class = tf.reduce_sum(crossed * counts[..., None]) / total

@@ -8,10 +8,11 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-from edgedet.cameras._scene.scene import LABELS, FigurePool, Scene, Seen, Style
-from edgedet.geometry import LETTERBOX_GREY, Letterbox
 from numpy.typing import NDArray
 from PIL import Image
+
+from edgedet.cameras._scene.scene import LABELS, FigurePool, Scene, Seen, Style
+from edgedet.geometry import LETTERBOX_GREY, Letterbox
 
 SIDE = 256
 """Width and height of the model's input, pixels."""

@@ -12,13 +12,12 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import loss
+import network
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow import keras
-
-import loss
-import network
 
 _PEAK_RATE = 2.5e-3
 _AVERAGING = 0.998

@@ -162,4 +162,4 @@ def _refuse_impossible(settings: Settings) -> None:
     if settings.objects < 0 or settings.objects > 30:
         raise SourceError(f"synthetic: {settings.objects} is no number of objects", hint="Give one of 0 to 30.")
     if settings.frames is not None and settings.frames < 1:
-        raise SourceError(f"synthetic: {settings.frames} is no number of frames", hint="Give 1 or more, or leave it out.")
+        raise SourceError(f"synthetic: {settings.frames} is no number of frames", hint="Give 1 or more.")

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from edgedet.cameras._scene.body import darker, varied
 from edgedet.cameras._scene.cast import Road
 from edgedet.cameras._scene.light import Light
-from edgedet.cameras._scene.people import darker, varied
 from edgedet.cameras._scene.props import WALLS, Prop, quad, tree
 from edgedet.cameras._scene.view import Colour, Part, View
 
@@ -34,12 +34,12 @@ def backdrop(view: View, road: Road, light: Light, props: Sequence[Prop], seed: 
     noise = _noise_tile(np.random.default_rng(seed & 0xFFFFFFFF))
     pixels = np.empty((view.height, view.width, 3), np.float32)
     horizon = min(view.height, max(0, math.ceil(view.horizon)))
-    _sky(pixels[:horizon], view, random, noise, night)
+    _sky(pixels[:horizon], view, random, noise, night=night)
     _ground(pixels[horizon:], horizon, view, road, light, random, noise)
     np.clip(pixels, light.headroom, 255 - light.headroom, out=pixels)
     picture = Image.fromarray(pixels.astype(np.uint8))
     far = max(road.z + road.half_width * 2, random.uniform(26.0, 42.0))
-    for parts in _distance(view, far, light, random, night):
+    for parts in _distance(view, far, light, random, night=night):
         draw_flat(picture, parts)
     for prop in props:
         draw_flat(picture, prop.parts)
@@ -71,7 +71,7 @@ def _noise_tile(rng: np.random.Generator) -> Floats:
     return total
 
 
-def _sky(out: Floats, view: View, random: Random, noise: Floats, night: bool) -> None:
+def _sky(out: Floats, view: View, random: Random, noise: Floats, *, night: bool) -> None:
     if not len(out):
         return
     top, low = ((12, 16, 34), (34, 36, 52)) if night else random.choice(_SKIES)
@@ -126,7 +126,7 @@ def _ground(out: Floats, first: int, view: View, road: Road, light: Light, rando
     out += (np.array(light.fog_colour, np.float32) - out) * fog
 
 
-def _distance(view: View, far: float, light: Light, random: Random, night: bool) -> list[list[Part]]:
+def _distance(view: View, far: float, light: Light, random: Random, *, night: bool) -> list[list[Part]]:
     """Hills, buildings and trees behind everything that moves."""
     factors, fog = light.on(0.0, far)
     layers: list[list[Part]] = []
@@ -146,7 +146,7 @@ def _distance(view: View, far: float, light: Light, random: Random, night: bool)
         while x < span:
             wide = random.uniform(5.0, 14.0)
             if random.random() < 0.8:
-                layers.append(_house(view, x, far + random.uniform(0, 3), wide, light, random, night))
+                layers.append(_house(view, x, far + random.uniform(0, 3), wide, light, random, night=night))
             x += wide + random.choice((0.0, 0.0, 1.5, 4.0))
     elif style < 0.85:
         wall = varied(random, random.choice(WALLS))
@@ -163,7 +163,7 @@ def _distance(view: View, far: float, light: Light, random: Random, night: bool)
     return layers
 
 
-def _house(view: View, x: float, z: float, wide: float, light: Light, random: Random, night: bool) -> list[Part]:
+def _house(view: View, x: float, z: float, wide: float, light: Light, random: Random, *, night: bool) -> list[Part]:
     factors, fog = light.on(x, z)
     wall = varied(random, random.choice(WALLS))
     storeys = random.randint(1, 4)

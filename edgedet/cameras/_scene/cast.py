@@ -10,7 +10,9 @@ from itertools import pairwise
 from random import Random
 from typing import Protocol
 
-from edgedet.cameras._scene.people import Dog, Person, Pose
+from edgedet.cameras._scene.body import Pose
+from edgedet.cameras._scene.dogs import Dog
+from edgedet.cameras._scene.people import Person
 from edgedet.cameras._scene.style import FigurePool, Style
 from edgedet.cameras._scene.vehicles import Bicycle, Car
 from edgedet.cameras._scene.view import View
@@ -161,7 +163,7 @@ def _walk(extra: Extra, take: int, start_s: float, period: float) -> Walk:
     pool = extra.style.figures
     figure: Figure
     if label == "car":
-        figure = Car.drawn(random, pool, extra.dark)
+        figure = Car.drawn(random, pool, lamps_on=extra.dark)
         path = _drive(random, extra)
     else:
         drawn: dict[str, Callable[[Random, FigurePool], Figure]]
@@ -222,7 +224,7 @@ def _reach(extra: Extra, across: float) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def company(seed: int, style: Style, view: View, road: Road, near: float, dark: bool) -> Sequence[Role]:
+def company(seed: int, style: Style, view: View, road: Road, near: float, *, dark: bool) -> Sequence[Role]:
     """The roles of a scene that has no script."""
     random = Random(seed * 104_729 + 17)
     roles: list[Role] = []

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from random import Random
 
+from edgedet.cameras._scene.body import darker, varied
 from edgedet.cameras._scene.cast import Road
 from edgedet.cameras._scene.light import Light
-from edgedet.cameras._scene.people import darker, varied
 from edgedet.cameras._scene.view import Colour, Part, View, capsule, ellipse, outline
 
 WALLS: tuple[Colour, ...] = (

@@ -9,9 +9,9 @@ from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
+from edgedet.cameras._scene.body import Pose, within
 from edgedet.cameras._scene.cast import Figure, Path, Present, Road, Role, company
 from edgedet.cameras._scene.light import Light, light_of
-from edgedet.cameras._scene.people import Pose, within
 from edgedet.cameras._scene.props import Prop, props_of
 from edgedet.cameras._scene.style import LABELS, FigurePool, Style
 from edgedet.cameras._scene.vehicles import Bicycle
@@ -106,7 +106,7 @@ class Scene:
         """Who plays."""
         if self._cast is not None:
             return self._cast
-        return company(self.seed, self.style, self.view, self.road, self.near, self.night)
+        return company(self.seed, self.style, self.view, self.road, self.near, dark=self.night)
 
     @cached_property
     def light(self) -> Light:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-from edgedet.cameras._scene.people import Frame3, Person, Pose, darker, varied
+from edgedet.cameras._scene.body import Frame3, Pose, darker, varied
+from edgedet.cameras._scene.people import Person
 from edgedet.cameras._scene.style import TRAINED_BODIES, UNSEEN_BODIES, FigurePool
 from edgedet.cameras._scene.view import Colour, Part, View, capsule
 
@@ -57,7 +58,7 @@ class Car:
     lamps_on: bool
 
     @classmethod
-    def drawn(cls, random: Random, pool: FigurePool, lamps_on: bool) -> Car:
+    def drawn(cls, random: Random, pool: FigurePool, *, lamps_on: bool) -> Car:
         """A car of that pool."""
         body = random.choice(TRAINED_BODIES if pool is FigurePool.TRAINED else UNSEEN_BODIES)
         length, height = _SHAPES[body][2]
