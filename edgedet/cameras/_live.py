@@ -86,7 +86,8 @@ class LiveCamera:
             patience_s = self._first_frame_s if first_ns is None else self._silence_s
             decoded = self._next(packets, stream, given=first_ns is not None)
             now_ns = time.monotonic_ns()
-            if not decoded and now_ns - last_ns > patience_s * 1e9:
+            # A read that times out may still hand over the part of a frame that it had, and FFmpeg makes a picture of it.
+            if now_ns - last_ns > patience_s * 1e9:
                 raise self._stall(given=first_ns is not None)
             for frame in decoded:
                 last_ns = now_ns = time.monotonic_ns()

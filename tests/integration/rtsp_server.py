@@ -51,6 +51,5 @@ def protect(
     factory.add_role_from_structure(Gst.Structure.new_from_string(f"viewer, {rights}"))
 
 
-
 if __name__ == "__main__":
     main(*sys.argv[1:])
