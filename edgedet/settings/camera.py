@@ -132,6 +132,7 @@ class SnapshotSettings(Section):
     """A JPEG of the best view of every event, on MQTT and on disk."""
 
     enabled: bool = False
+    """Whether pictures are made."""
     boxes: bool = True
     """Whether the object's box is drawn."""
     crop: bool = False

@@ -65,15 +65,19 @@ def _flatten(errors: Any, prefix: tuple[Any, ...], data: Plain) -> Iterator[Faul
             yield from _flatten(context["errors"], loc, data)
             continue
         path, value = _real_path(loc, data)
-        message = str(context.get("error", item["msg"]))
-        if item["type"] in _MISSING | {"at_key"}:
-            path = (*path, context.get("key", loc[-1]))
+        kind, message = item["type"], str(context.get("error", item["msg"]))
+        if kind == "at_key":
+            path = (*path, context["key"])
+        elif kind in _MISSING and isinstance(loc[-1], int):
+            kind = "too_short"  # what is missing is no key, but an item of a list of fixed length
+        elif kind in _MISSING:
+            path = (*path, loc[-1])
         elif item["type"] == "value_error" and isinstance(value, dict):
             # a driver's __post_init__ names the field before its message
             named = re.match(r"(\w+): ", message)
             if named and named.group(1) in value:
                 path, message = (*path, named.group(1)), message[named.end() :]
-        yield Fault(item["type"], path, loc[-1:] == ("[key]",), value, context.get("message", message), context)
+        yield Fault(kind, path, loc[-1:] == ("[key]",), value, context.get("message", message), context)
 
 
 def _real_path(loc: tuple[Any, ...], data: Plain) -> tuple[KeyPath, Plain]:
@@ -169,7 +173,7 @@ def _wrong(group: list[Fault], shown: str) -> str:
     if kinds & {"int_from_float", "int_type"} and isinstance(value, float):
         return f"{shown} is no whole number"
     if kinds & {"too_short", "too_long"}:
-        return f"{len(value)} values here"
+        return "1 value here" if len(value) == 1 else f"{len(value)} values here"
     if "literal_error" in kinds and isinstance(value, str):
         return f"{shown} is not known here"
     if "string_pattern_mismatch" in kinds:

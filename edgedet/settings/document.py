@@ -33,6 +33,8 @@ class Document:
     text: str
     data: dict[str, Plain]
     places: Mapping[KeyPath, Place]
+    problems: tuple[Problem, ...] = ()
+    """What is wrong already, so that it can be told together with what the schema finds."""
 
     def value_mark(self, path: KeyPath) -> Mark:
         """Where the value of `path` is; for a value that is not in the file, the nearest thing that holds it."""
@@ -54,17 +56,18 @@ class Document:
 def read_document(file: Path, environment: Mapping[str, str]) -> Document:
     """Read `file` and put in what it takes from `environment`.
 
+    A key that stands twice or a variable that is not set is among the `problems` of the document.
+
     Raises:
-        ConfigError: it cannot be read, is no YAML, holds a key twice, or names an unknown variable.
+        ConfigError: it cannot be read, or is no YAML.
     """
     text = _read_text(file)
     root = _compose(file, text)
     builder = Builder(text, environment)
     data = builder.build(root, (), None, ()) if root is not None else {}
-    if isinstance(data, dict) and not builder.problems:
-        return Document(file, text, data, builder.places)
-    if not builder.problems:
-        builder.complain(Mark(1, 1), (), "the file holds no `key: value` lines; it begins with `version: 1`")
+    if isinstance(data, dict):
+        return Document(file, text, data, builder.places, tuple(builder.problems))
+    builder.complain(Mark(1, 1), (), "the file holds no `key: value` lines; it begins with `version: 1`")
     raise refuse(file, builder.problems)
 
 

@@ -73,7 +73,7 @@ def load_settings(
         message = f"this edgedet reads version {VERSION}; update edgedet, or write version: {VERSION}"
         raise refuse(path, [Problem(document.value_mark(("version",)), ("version",), message)])
     if errors:
-        raise refuse(path, errors)
+        raise refuse(path, [*document.problems, *errors])
     settings = _validate(document)
     notes += _second_thoughts(settings, document)
     lines = [note.line(path) for note in sorted(notes, key=lambda note: note.mark)]
@@ -92,19 +92,29 @@ def migrate(path: Path, *, renames: tuple[Rename, ...] = RENAMES) -> str:
 
 
 def _validate(document: Document) -> Settings:
-    folder = document.file.absolute().parent
     data = _filled(document.data, Slot(Settings))
-    for attempt in (0, 1):
-        try:
-            # as JSON, because pydantic's strict mode takes lists for tuples and text for paths only from there
-            return Settings.model_validate_json(json.dumps(data), context={"folder": folder})
-        except ValidationError as error:
-            faults = faults_of(error, data)
-            numbers = {} if attempt else _numbers_from_environment(faults, document)
-            if not numbers:
-                raise refuse(document.file, problems_of(faults, document, Settings, owners_of(error, data))) from None
-            data = _replaced(data, numbers)
-    raise AssertionError("the second attempt returns or raises")
+    found = _checked(document, data)
+    if isinstance(found, ValidationError):
+        # one more attempt, with numbers in place of texts from the environment where text was refused
+        data = _replaced(data, _numbers_from_environment(faults_of(found, data), document))
+        found = _checked(document, data)
+    problems = list(document.problems)
+    if isinstance(found, ValidationError):
+        told = {problem.key for problem in problems}
+        wrong = problems_of(faults_of(found, data), document, Settings, owners_of(found, data))
+        problems += [problem for problem in wrong if problem.key not in told]
+    if problems or isinstance(found, ValidationError):
+        raise refuse(document.file, problems)
+    return found
+
+
+def _checked(document: Document, data: dict[str, Plain]) -> Settings | ValidationError:
+    context = {"folder": document.file.absolute().parent}
+    try:
+        # as JSON, because pydantic's strict mode takes lists for tuples and text for paths only from there
+        return Settings.model_validate_json(json.dumps(data), context=context)
+    except ValidationError as error:
+        return error
 
 
 def _filled(data: dict[str, Plain], slot: Slot) -> dict[str, Plain]:

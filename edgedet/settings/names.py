@@ -9,6 +9,9 @@ RESERVED = frozenset({"all", "active", "cmd", "health", "stats", "availability"}
 
 _NAME = re.compile(r"[a-z0-9_-]{1,32}")
 
+NAME_PATTERN = f"^(?!({'|'.join(sorted(RESERVED))})$)[a-z0-9_-]{{1,32}}$"
+"""The same as one regular expression, for programs that read the JSON Schema."""
+
 
 def check_name(name: str) -> str:
     """Return `name` if it can be a device, a camera, a zone or a line.

@@ -45,6 +45,7 @@ class Builder:
         self._count = 0
 
     def complain(self, mark: Mark, path: KeyPath, message: str) -> None:
+        """Note what is wrong, and go on."""
         self.problems.append(Problem(mark, path, message))
 
     def build(self, node: Node, path: KeyPath, key: Mark | None, holders: tuple[int, ...]) -> Plain:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -80,6 +81,7 @@ class HomeAssistantSettings(Section):
     """Entities in Home Assistant, by MQTT discovery."""
 
     enabled: bool = True
+    """Whether entities are made."""
     prefix: Topic = "homeassistant"
     """Home Assistant's discovery prefix."""
 
@@ -90,6 +92,7 @@ class MqttSettings(Section):
     url: BrokerUrl = BrokerAddress("localhost", 1883, tls=False)
     """`mqtt://host:1883`, or `mqtts://host:8883` for TLS."""
     username: Annotated[str, Field(min_length=1)] | None = None
+    """As the broker knows this device; null: it asks for none."""
     password_file: ConfigPath | None = None
     """File whose first line is the password; or the systemd credential `mqtt-password`, or EDGEDET_MQTT_PASSWORD."""
     tls: TlsSettings = TlsSettings()
@@ -195,12 +198,18 @@ def _check_model_name(name: str) -> str:
     return name
 
 
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no versions; give 1")
+    return value
+
+
 class Settings(Section):
     """The configuration of edgedet."""
 
     RESERVED: ClassVar[frozenset[str]] = frozenset({"web", "log"})
 
-    version: Literal[1] = 1
+    version: Annotated[Literal[1], BeforeValidator(_no_boolean)] = 1
     """Version of this format."""
     device: Name | None = None
     """Topic level and identity; null: the host's name (with four hex digits of the machine id where it is generic)."""
@@ -210,7 +219,7 @@ class Settings(Section):
     detector: DetectorSettings = DetectorSettings()
     models: dict[Annotated[str, AfterValidator(_check_model_name)], ModelFiles] = Field(default_factory=dict)
     """Model files of your own, by name."""
-    cameras: dict[Name, CameraSettings]
+    cameras: dict[Name, CameraSettings] = Field(json_schema_extra={"minProperties": 1})
     """The cameras, by name; at least one."""
 
     @model_validator(mode="after")

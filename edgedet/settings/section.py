@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from edgedet.settings.broker import mask
-from edgedet.settings.names import check_name
+from edgedet.settings.names import NAME_PATTERN, check_name
 
 MAX_LABEL = 64
 
@@ -59,7 +59,7 @@ def _check_label(label: str) -> str:
 ConfigPath = Annotated[Path, AfterValidator(anchor)]
 """A path; one that is relative starts at the folder of the configuration file, `~` is the user's home."""
 
-Name = Annotated[str, AfterValidator(check_name)]
+Name = Annotated[str, AfterValidator(check_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
 """`[a-z0-9_-]{1,32}`, none of the reserved names."""
 
 Label = Annotated[str, AfterValidator(_check_label)]
