@@ -1,9 +1,8 @@
 """One connection to an MQTT broker on the asyncio loop, straight over paho's public interface for event loops.
 
-aiomqtt would be the usual choice; it was left for three things that the contract needs: it throws away the reason
-codes of PUBACK and SUBACK (an ACL that says no looks like success) and the broker's limits in CONNACK, it spends a
-future and three turns of the loop on a QoS 0 message that here leaves within the call, and after a broker that
-accepts but never answers it keeps the half-open socket and its timer for ever.
+Not over aiomqtt, which throws away the reason codes of PUBACK (an ACL that says no looks like success) and the
+broker's limits in CONNACK, spends a future and three turns of the loop on a QoS 0 message that leaves within the call
+here, and keeps socket and timer of a broker that accepted but never answered.
 
 Without paho's write callbacks a publish is written to the socket at once; only what the kernel does not take is
 left for `add_writer`. So nothing here polls, and nothing waits for a thread.
@@ -15,7 +14,6 @@ import asyncio
 import logging
 import ssl
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
@@ -25,7 +23,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edgedet.errors import BrokerError
 from edgedet.outputs.dial import dial, hang_up, make_client
-from edgedet.outputs.messages import Incoming
+from edgedet.outputs.messages import Incoming, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,6 +38,7 @@ _LOG = logging.getLogger(__name__)
 _TICK_S = 1.0
 _NO_MQTT = (OSError, ValueError, LookupError, TypeError, struct.error, MQTTException)
 """What paho raises over bytes that are no MQTT."""
+_UNSPECIFIED = 0x80
 _UNSUPPORTED_PROTOCOL = 0x84
 _SESSION_TAKEN_OVER = 0x8E
 
@@ -50,14 +49,6 @@ class BrokerRefused(BrokerError):
 
 class ProtocolUnsupported(BrokerError):
     """The broker does not speak this version of MQTT, or closed the link without a word, as old ones do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the broker said it takes (MQTT 5; before that: the protocol's own limits)."""
-
-    packet_bytes: int = 268_435_455
-    in_flight: int = 65_535
 
 
 class Link:
@@ -253,7 +244,9 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         if flags.is_disconnect_packet_from_server and reason.value == _SESSION_TAKEN_OVER:
-            self._over(f"another client came with the same id {self._connection.client_id!r}")
+            self._over(f"another client came with the id {self._connection.client_id!r}")
+        elif reason.value == _UNSPECIFIED:
+            self._over("the connection broke")
         else:
             self._over(str(reason).lower())
 

@@ -36,3 +36,11 @@ class Will:
 
     topic: str
     payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the broker said it takes (MQTT 5; before that: the protocol's own limits)."""
+
+    packet_bytes: int = 268_435_455
+    in_flight: int = 65_535

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from random import SystemRandom
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +23,7 @@ from edgedet.outputs.commands import CommandIntake
 from edgedet.outputs.link import BrokerRefused, Link, ProtocolUnsupported
 from edgedet.outputs.messages import Will
 from edgedet.outputs.outbox import Outbox
+from edgedet.outputs.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -38,19 +38,8 @@ _LOG = logging.getLogger(__name__)
 _ONLINE, _OFFLINE = b"online", b"offline"
 _IN_FLIGHT = 20
 _STEADY_S = 10.0
+_SUSPICIOUS = 3
 _HEADER_BYTES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How patient the output is; tests shrink it."""
-
-    first_delay_s: float = 1.0
-    longest_delay_s: float = 60.0
-    answer_s: float = 10.0
-    """How long a broker may take to accept a connection."""
-    flush_s: float = 5.0
-    """How long a clean stop may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +78,25 @@ class MqttOutput:
         on_command: Callable[[Command], None] | None = None,
         on_status: Callable[[BrokerStatus], None] | None = None,
         pace: Pace | None = None,
+        farewell: bytes = _OFFLINE,
     ) -> None:
-        """`cameras` are those whose commands are taken; `on_status` is called on each change."""
+        """`cameras` are those whose commands are taken; `on_status` is called on each change.
+
+        `farewell` is what `availability` says at the end, clean or not; an empty one leaves nothing retained there.
+        """
         self._connection = connection
         self._topics = topics
         self._commands = CommandIntake(topics, cameras, on_command)
         self._on_status = on_status
         self._pace = pace or Pace()
+        self._farewell = farewell
         self._outbox = Outbox()
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._drained = asyncio.Event()
-        self._random = SystemRandom()
         self._denied: set[str] = set()
         self._connections = 0
+        self._broken_at_once = 0
         self._sent = 0
         self._dropped = 0
         self.status = BrokerStatus(connected=False, code=None, message="not connected yet")
@@ -120,7 +114,9 @@ class MqttOutput:
             await asyncio.wait([self._task])
         if (link := self._link) is not None:
             self._link = None if link.lost.done() else link
-            self._outbox.put_state(self._topics.availability, _OFFLINE)
+            # `offline` last: until then, what arrives still comes from somebody who is there.
+            await self._flush(link)
+            self._outbox.put_state(self._topics.availability, self._farewell)
             self._pump()
             await self._flush(link)
             self._link = None
@@ -137,10 +133,16 @@ class MqttOutput:
             return
         self._pump()
 
-    def forget(self, topic: str) -> None:
-        """Take a retained topic away from the broker."""
-        self._outbox.forget(topic)
+    def forget(self, *topics: str) -> None:
+        """Take retained topics away from the broker; `retained` has all that were published."""
+        for topic in topics:
+            self._outbox.put_state(topic, b"")
         self._pump()
+
+    @property
+    def retained(self) -> tuple[str, ...]:
+        """Topics that hold a state."""
+        return self._outbox.state_topics
 
     def statistics(self) -> MqttStatistics:
         """Counts so far."""
@@ -196,26 +198,30 @@ class MqttOutput:
                 code = "broker_refused" if isinstance(error, BrokerRefused) else "broker_unreachable"
                 self._tell(BrokerStatus(connected=False, code=code, message=error.message))
             else:
-                began = monotonic()
-                self._attach(link)
-                reason = await link.lost
-                self._detach()
-                message = f"the broker at {self._connection.url} is gone: {reason}"
-                self._tell(BrokerStatus(connected=False, code="broker_unreachable", message=message))
-                # A link that breaks again and again counts as a failure, or two clients with one id would
-                # throw each other out for ever, once a second.
-                failures = 0 if monotonic() - began > _STEADY_S else failures
+                steady = await self._serve(link)
+                # A link that breaks again and again counts as a failure, or two clients with one id would throw
+                # each other out once a second for ever.
+                failures = 0 if steady else failures
             failures += 1
-            await asyncio.sleep(self._delay(failures))
+            await asyncio.sleep(self._pace.delay_s(failures))
 
-    def _delay(self, failures: int) -> float:
-        pace = self._pace
-        # The exponent is bounded because 2.0 ** 1024 is an error, after a night without a broker.
-        longest = min(pace.longest_delay_s, pace.first_delay_s * 2.0 ** min(failures - 1, 30))
-        return self._random.uniform(pace.first_delay_s, longest)
+    async def _serve(self, link: Link) -> bool:
+        """Use a link until it breaks; whether it held for a while."""
+        began = monotonic()
+        self._attach(link)
+        # `wait` and not `await link.lost`: a cancelled stop would cancel the future, and the link is needed to the end.
+        await asyncio.wait([link.lost])
+        self._detach()
+        steady = monotonic() - began > _STEADY_S
+        self._broken_at_once = 0 if steady else self._broken_at_once + 1
+        message = f"the broker at {self._connection.url} is gone: {link.lost.result()}"
+        if self._broken_at_once >= _SUSPICIOUS:
+            message += f"; again and again: does another client use the id {self._connection.client_id!r}?"
+        self._tell(BrokerStatus(connected=False, code="broker_unreachable", message=message))
+        return steady
 
     async def _connect(self) -> Link:
-        will = Will(self._topics.availability, _OFFLINE)
+        will = Will(self._topics.availability, self._farewell)
         trouble: BrokerError | None = None
         for protocol in (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311):
             link = Link(
@@ -253,7 +259,7 @@ class MqttOutput:
             return
         drained = asyncio.create_task(self._drained.wait(), name="mqtt-flush")
         ends: list[asyncio.Future[Any]] = [drained, link.lost]
-        await asyncio.wait(ends, timeout=self._pace.flush_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(ends, timeout=self._pace.flush_s / 2, return_when=asyncio.FIRST_COMPLETED)
         drained.cancel()
 
     def _acknowledged(self, number: int, refusal: str | None) -> None:

@@ -24,16 +24,15 @@ class Outbox:
         """Queued messages that gave way to newer ones."""
 
     def put_state(self, topic: str, payload: bytes) -> None:
-        """Set what a topic says; it is sent after everything that waits already, unless the broker has it."""
+        """Set what a topic says; it is sent after the states that wait already, unless the broker has it.
+
+        An empty payload makes the broker drop the topic, and then it is forgotten here too.
+        """
         if topic not in self._unsent and self._states.get(topic) == payload:
             return
         self._states[topic] = payload
         self._unsent.pop(topic, None)
         self._unsent[topic] = None
-
-    def forget(self, topic: str) -> None:
-        """Have the broker drop a retained topic, by the empty payload that means so."""
-        self.put_state(topic, b"")
 
     def put(self, message: Publication) -> None:
         """Queue a message that is no state; the oldest gives way when there are too many."""
@@ -67,6 +66,11 @@ class Outbox:
         self._under_way.clear()
         self._queue = deque(chain(again, self._queue))
         self._unsent = dict.fromkeys(self._states)
+
+    @property
+    def state_topics(self) -> tuple[str, ...]:
+        """Topics that hold a state, in the order of their first."""
+        return tuple(topic for topic, payload in self._states.items() if payload)
 
     @property
     def under_way(self) -> int:

@@ -77,8 +77,8 @@ class ProcessMeter:
         if self._before is None or now_ns <= self._before[0]:
             return None
         then_ns, before = self._before
-        # A worker that was replaced in between counts from its own start, and its predecessor's rest is lost.
-        used = sum(count - before.get(pid, 0) for pid, count in ticks.items())
+        # A process that is new here counts from the next reading on: what it used before may be hours old.
+        used = sum(count - before.get(pid, count) for pid, count in ticks.items())
         return round(100.0 * used / self._ticks_per_s / ((now_ns - then_ns) / _NS_PER_S), 1)
 
     def _ticks(self, pid: int) -> int | None:

@@ -61,7 +61,7 @@ class Broker:
     ) -> None:
         self.port = free_port()
         self._folder = folder
-        self._users = users
+        self.users = users
         self._acl = acl
         self._tls = tls
         self._extra = extra
@@ -125,10 +125,10 @@ class Broker:
             "persistence false",
             f"log_dest file {self._folder / 'mosquitto.log'}",
             "log_type all",
-            f"allow_anonymous {'false' if self._users else 'true'}",
+            f"allow_anonymous {'false' if self.users else 'true'}",
         ]
-        if self._users:
-            lines.append(f"password_file {self._write_passwords(self._users)}")
+        if self.users:
+            lines.append(f"password_file {self._write_passwords(self.users)}")
         if self._acl is not None:
             (self._folder / "acl").write_text(self._acl)
             lines.append(f"acl_file {self._folder / 'acl'}")
