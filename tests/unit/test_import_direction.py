@@ -35,6 +35,7 @@ FLOORS = (
     ),
     ("workers", "pipeline", "web"),
     ("app",),
+    ("demo",),
     ("cli",),
     ("__main__",),
 )
