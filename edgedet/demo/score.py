@@ -1,0 +1,102 @@
+"""What was found, held against what the scene knows to be true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edgedet.geometry import intersection_over_union
+from edgedet.types import Box, Detection
+
+_SAME_OBJECT = 0.5
+"""Overlap (IoU) from which on a detection is the object: the usual one."""
+_EXCUSED = 0.3
+"""Overlap with an object too hidden to count from which on a detection of it is no false one."""
+_LEAST_VISIBLE = 0.5
+"""Objects of which less is to be seen count neither as missed nor as false."""
+_LEAST_PIXELS = 12.0
+"""Objects that are smaller than this in the detect view, in their longer side, do not count either."""
+
+
+class Truth(Protocol):
+    """One object of the scene."""
+
+    @property
+    def label(self) -> str:
+        """Its class."""
+
+    @property
+    def box(self) -> Box:
+        """The whole object, in fractions of the frame."""
+
+    @property
+    def visible(self) -> float:
+        """Share of it that is to be seen, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Counts of objects, in one picture or in many."""
+
+    truth: int = 0
+    found: int = 0
+    false: int = 0
+
+    def __add__(self, other: Score) -> Score:
+        return Score(self.truth + other.truth, self.found + other.found, self.false + other.false)
+
+    def __str__(self) -> str:
+        return f"truth {self.truth:,}, found {self.found:,}, false {self.false:,}"
+
+    @property
+    def recall(self) -> float:
+        """Share of the truth that was found; 1.0 where there was nothing to find."""
+        return self.found / self.truth if self.truth else 1.0
+
+    @property
+    def precision(self) -> float:
+        """Share of what was reported that is true; 1.0 where nothing was reported."""
+        return self.found / (self.found + self.false) if self.found + self.false else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One picture's result."""
+
+    score: Score
+    missed: tuple[Box, ...]
+    false: tuple[int, ...]
+    """Indices of the detections that are nothing of the scene."""
+
+
+def compare(truth: Sequence[Truth], detections: Sequence[Detection], view_scale: tuple[float, float]) -> Comparison:
+    """Match each detection, strongest first, with the object of its label that it overlaps most.
+
+    Args:
+        truth: everything in the scene, hidden objects too.
+        detections: highest score first.
+        view_scale: pixels of the detect view that the frame's width and height take up.
+    """
+    counted = [known for known in truth if _counts(known, view_scale)]
+    excused = [known for known in truth if not _counts(known, view_scale)]
+    open_truth = list(counted)
+    false = []
+    for number, found in enumerate(detections):
+        best, overlap = None, _SAME_OBJECT
+        for known in open_truth:
+            shared = intersection_over_union(known.box, found.box) if known.label == found.label else 0.0
+            if shared >= overlap:
+                best, overlap = known, shared
+        if best is not None:
+            open_truth.remove(best)
+        elif all(intersection_over_union(known.box, found.box) < _EXCUSED for known in excused):
+            false.append(number)
+    score = Score(len(counted), len(counted) - len(open_truth), len(false))
+    return Comparison(score, tuple(known.box for known in open_truth), tuple(false))
+
+
+def _counts(known: Truth, view_scale: tuple[float, float]) -> bool:
+    width = (known.box.x2 - known.box.x1) * view_scale[0]
+    height = (known.box.y2 - known.box.y1) * view_scale[1]
+    return known.visible >= _LEAST_VISIBLE and max(width, height) >= _LEAST_PIXELS
