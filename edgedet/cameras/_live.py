@@ -86,15 +86,17 @@ class LiveCamera:
             patience_s = self._first_frame_s if first_ns is None else self._silence_s
             decoded = self._next(packets, stream, given=first_ns is not None)
             now_ns = time.monotonic_ns()
-            # A read that times out may still hand over the part of a frame that it had, and FFmpeg makes a picture of it.
+            # Whatever came: a read that times out hands over the part of a frame that it had, and that may be decoded.
             if now_ns - last_ns > patience_s * 1e9:
                 raise self._stall(given=first_ns is not None)
             for frame in decoded:
-                last_ns = now_ns = time.monotonic_ns()
+                now_ns = time.monotonic_ns()
                 if first_ns is None:
                     first_ns = now_ns
                 # By our own clock: the time stamps of a stream may be missing, or jump when its sender learns the hour.
                 yield FrameShot(frame, painter, now_ns, (now_ns - first_ns) / 1e9)
+            if decoded:
+                last_ns = time.monotonic_ns()
 
     def _next(self, packets: Iterator[Packet[VideoStream]], stream: VideoStream, *, given: bool) -> list[VideoFrame]:
         """What the next packet gives; nothing for one that is damaged."""
