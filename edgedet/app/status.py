@@ -11,6 +11,7 @@ from edgedet.clock import Clock
 from edgedet.health import (
     CameraFacts,
     CameraState,
+    Code,
     DetectorFacts,
     Facts,
     Health,
@@ -97,7 +98,8 @@ class StatusBoard:
         now = set(health.reasons)
         for reason in health.reasons:
             if reason not in self._said:
-                _log.warning("%s: %s: %s", reason.component, reason.code, reason.message)
+                level = logging.INFO if reason.code == Code.STARTING else logging.WARNING
+                _log.log(level, "%s: %s: %s", reason.component, reason.code, reason.message)
         for reason in self._said - now:
             if not any(other.component == reason.component for other in now):
                 _log.info("%s: %s is over", reason.component, reason.code)

@@ -69,6 +69,7 @@ class Detector:
         self._up = asyncio.Event()
         self._lost: asyncio.Future[EdgedetError] | None = None
         self._answered = False
+        self._restarts = 0
         self._over: EdgedetError | None = None
 
     async def run(self) -> NoReturn:
@@ -92,7 +93,7 @@ class Detector:
                 _log.warning("%s; a fresh worker in %.1f s", error.message, delay_s)
                 self._change(replace(self.state, phase=Phase.DOWN, backend="none", reason=error.message, pid=None))
                 await asyncio.sleep(delay_s)
-                self._change(replace(self.state, restarts=self.state.restarts + 1))
+                self._restarts += 1
         except EdgedetError as error:
             self._over = error
             self._up.set()
@@ -152,6 +153,7 @@ class Detector:
                     replace(
                         self.state,
                         phase=Phase.UP,
+                        restarts=self._restarts,
                         backend=self.spec.backend,
                         reason="",
                         warm_up_ms=worker.warm_up_ms,
