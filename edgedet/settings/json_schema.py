@@ -31,6 +31,11 @@ class _Described(GenerateJsonSchema):
     def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
         return _described(super().dataclass_schema(schema), schema["cls"])
 
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """Names that do not fit their pattern are refused, which JSON Schema does not do by itself."""
+        found = super().dict_schema(schema)
+        return {**found, "additionalProperties": False} if "patternProperties" in found else found
+
 
 def config_schema() -> dict[str, Any]:
     """The schema of a configuration file. A source whose driver is not installed here is left open."""
