@@ -21,7 +21,6 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from edgedet.cameras._scene.style import LABELS
 
 HEADS = ("split", "single")
-_PICTURES = 200
 _METADATA = {
     "description": "edgedet's detector of its own synthetic scenes: for a first look and tests, not for real life",
     "author": "the edgedet authors",
@@ -58,10 +57,10 @@ def with_head(model: keras.Model, head: str) -> keras.Model:
     return keras.Model(picture, keras.layers.Lambda(lambda x: joined(*x))([out["logits"], out["sides"]]))
 
 
-def samples(data: Path) -> Iterator[list[NDArray[np.float32]]]:
+def samples(data: Path, count: int) -> Iterator[list[NDArray[np.float32]]]:
     """Pictures that the ranges of all tensors are measured on."""
     shards = sorted(data.glob("????.images.npy"))
-    for i in range(_PICTURES):
+    for i in range(count):
         images = np.load(shards[i % len(shards)], mmap_mode="r")
         picture = images[(i * 37) % len(images)].astype(np.float32)[None] / 255.0
         # The input's scale is 1/255 only if black and white are seen.
@@ -69,8 +68,8 @@ def samples(data: Path) -> Iterator[list[NDArray[np.float32]]]:
         yield [picture]
 
 
-def convert(weights: Path, data: Path, head: str, *, quantised: bool) -> bytes:
-    """The model as a .tflite file, with metadata."""
+def convert(weights: Path, data: Path, head: str, calibrate_on: int) -> bytes:
+    """The model as a .tflite file: int8, or float32 where `calibrate_on`, the number of pictures, is zero."""
     model = network.build()
     model.load_weights(weights)
     shipped = with_head(model, head)
@@ -81,9 +80,9 @@ def convert(weights: Path, data: Path, head: str, *, quantised: bool) -> bytes:
     # The converter's calibration cannot run what reads variables.
     frozen = convert_variables_to_constants_v2(traced)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    if quantised:
+    if calibrate_on:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: samples(data)
+        converter.representative_dataset = lambda: samples(data, calibrate_on)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
@@ -107,8 +106,12 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("--head", choices=HEADS, default="split")
     parser.add_argument("--float", action="store_true", help="float32, to compare with")
+    parser.add_argument("--calibrate-on", type=int, default=200, help="pictures")
     options = parser.parse_args()
-    write(options.target, convert(options.weights, options.data, options.head, quantised=not options.float))
+    write(
+        options.target,
+        convert(options.weights, options.data, options.head, 0 if options.float else options.calibrate_on),
+    )
     print(f"{options.target}: {options.target.stat().st_size:,} bytes")
 
 
