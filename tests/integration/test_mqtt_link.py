@@ -1,0 +1,158 @@
+"""The way to the broker: TLS, brokers of another age, and ports behind which there is no broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import subprocess
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgedet.outputs.connection import Connection
+from edgedet.outputs.messages import Publication
+from edgedet.outputs.mqtt import MqttOutput
+from edgedet.outputs.pace import Pace
+from edgedet.outputs.topics import Topics
+from integration.broker import Broker, Subscriber, Tls, eventually, find_program
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+TOPICS = Topics("pi")
+QUICK = Pace(first_delay_s=0.02, longest_delay_s=0.05, answer_s=0.2)
+STATE = Publication(TOPICS.camera_state("porch"), b"watching", qos=1, retain=True)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    folder = tmp_path_factory.mktemp("tls")
+    tls = Tls(folder / "broker.crt", folder / "broker.key")
+    command = [find_program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(tls.key), "-out", str(tls.certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return tls
+
+
+@asynccontextmanager
+async def serving(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> AsyncIterator[int]:
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await serve(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+async def test_tls_with_the_right_authority_delivers(tmp_path: Path, certificate: Tls) -> None:
+    trust = ssl.create_default_context(cafile=certificate.certificate)
+    with Broker(tmp_path, tls=certificate) as broker, Subscriber(broker.port, tls=trust) as listener:
+        settings = Connection(host="127.0.0.1", port=broker.port, tls=True, ca_file=str(certificate.certificate))
+        async with MqttOutput(settings, TOPICS, pace=Pace()) as output:
+            output.send(STATE)
+            await listener.until(lambda: listener.last(STATE.topic) == b"watching")
+            for number in range(100):
+                output.send(Publication(TOPICS.detections("porch"), b"%d" % number * 1000))
+            await listener.until(lambda: len(listener.of(TOPICS.detections("porch"))) == 100)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused_in_a_sentence(tmp_path: Path, certificate: Tls) -> None:
+    with Broker(tmp_path, tls=certificate) as broker:
+        settings = Connection(host="127.0.0.1", port=broker.port, tls=True)
+        async with MqttOutput(settings, TOPICS, pace=Pace()) as output:
+            await eventually(lambda: output.status.code is not None)
+            assert output.status.message == f"the certificate of {broker.url} does not hold: self-signed certificate"
+
+
+async def test_verification_can_be_switched_off(tmp_path: Path, certificate: Tls) -> None:
+    with Broker(tmp_path, tls=certificate) as broker:
+        settings = Connection(host="127.0.0.1", port=broker.port, tls=True, insecure_skip_verify=True)
+        async with MqttOutput(settings, TOPICS, pace=Pace()) as output:
+            await eventually(lambda: output.status.connected)
+
+
+async def test_an_authority_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    settings = Connection(host="127.0.0.1", port=1, tls=True, ca_file=str(tmp_path / "nothing.pem"))
+    async with MqttOutput(settings, TOPICS, pace=QUICK) as output:
+        await eventually(lambda: output.status.code is not None)
+        assert "nothing.pem" in output.status.message
+
+
+async def test_a_broker_that_knows_only_mqtt_3_is_spoken_to_in_its_language(tmp_path: Path) -> None:
+    with Broker(tmp_path) as broker, Subscriber(broker.port) as listener:
+
+        async def refuse_version_5(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # Fixed header (2 bytes: CONNECT is short), then length and name of the protocol, then its level.
+            start = await reader.readexactly(9)
+            if start[8] == 5:
+                writer.write(b"\x20\x02\x00\x01")
+                return
+            behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", broker.port)
+            behind_writer.write(start)
+            await asyncio.gather(_pass_on(reader, behind_writer), _pass_on(behind_reader, writer))
+
+        async with serving(refuse_version_5) as port:
+            settings = Connection(host="127.0.0.1", port=port)
+            async with MqttOutput(settings, TOPICS, pace=Pace()) as output:
+                output.send(STATE)
+                await listener.until(lambda: listener.last(TOPICS.availability) == b"online")
+                assert listener.last(STATE.topic) == b"watching"
+                assert "p2" in broker.log
+            await listener.until(lambda: listener.last(TOPICS.availability) == b"offline")
+
+
+async def test_a_port_that_accepts_and_stays_silent_costs_no_socket_for_long() -> None:
+    held: list[asyncio.StreamWriter] = []
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        await reader.read(-1)
+
+    async with serving(say_nothing) as port:
+        settings = Connection(host="127.0.0.1", port=port)
+        async with MqttOutput(settings, TOPICS, pace=QUICK) as output:
+            await eventually(lambda: len(held) >= 4)
+            assert output.status.message == f"the broker at mqtt://127.0.0.1:{port} does not answer within 0.2 s"
+            # Both ends of a connection are in this process: at most two are open beside the server.
+            await eventually(lambda: sum(not writer.is_closing() for writer in held) <= 1)
+        await eventually(lambda: all(writer.is_closing() for writer in held))
+
+
+async def test_a_port_that_talks_something_else_is_unreachable_and_not_fatal() -> None:
+    answered: list[None] = []
+
+    async def talk_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        answered.append(None)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n" * 50)
+        await writer.drain()
+
+    async with serving(talk_http) as port:
+        settings = Connection(host="127.0.0.1", port=port)
+        async with MqttOutput(settings, TOPICS, pace=QUICK) as output:
+            await eventually(lambda: len(answered) >= 4)
+            assert output.status.code == "broker_unreachable"
+
+
+async def test_a_host_that_does_not_exist_is_said_in_a_sentence() -> None:
+    settings = Connection(host="broker.invalid", port=1883)
+    async with MqttOutput(settings, TOPICS, pace=Pace()) as output:
+        await eventually(lambda: output.status.code == "broker_unreachable")
+        assert output.status.message.startswith("no broker at mqtt://broker.invalid:1883: ")
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(4096):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
