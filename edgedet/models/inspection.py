@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import io
 import json
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,7 @@ SSD_OPERATION = "TFLite_Detection_PostProcess"
 _CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "CONV_3D"})
 _MAX_BYTES = 512 * 2**20
 _MAX_METADATA = 2**20
+_MOST_NAMES = 100_000
 _RGB = 3
 _PICTURE_RANK = 4
 _EXPORT_HINT = "export the model to TensorFlow Lite (.tflite) first"
@@ -178,7 +181,7 @@ def _ssd(graph: Graph) -> SsdFacts | None:
     shapes = graph.input_shapes(SSD_OPERATION)
     # It reads boxes, class scores (the background among them) and anchors.
     classes = shapes[1][-1] - 1 if len(shapes) > 1 and shapes[1] else 0
-    return SsdFacts(max(0, classes), graph.output_places(SSD_OPERATION))
+    return SsdFacts(classes if 0 < classes <= _MOST_NAMES else 0, graph.output_places(SSD_OPERATION))
 
 
 def _picture(tensor: TensorInfo) -> tuple[int, int, bool]:
@@ -200,7 +203,17 @@ def _metadata(data: bytes) -> Metadata:
                 for entry in archive.infolist()
                 if entry.file_size <= _MAX_METADATA and entry.filename.endswith((".json", ".txt"))
             }
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, KeyError):
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+    ):
         # No zip, or a damaged one: the model itself may still be good, it only has no names.
         return Metadata()
     for name in ("metadata.json", "temp_meta.txt"):
@@ -250,6 +263,6 @@ def _names(value: Any) -> tuple[str, ...] | None:
         by_id = {int(key): str(name) for key, name in value.items()}
     except (TypeError, ValueError):
         return None
-    if not by_id or min(by_id) < 0 or max(by_id) > 100_000:
+    if not by_id or min(by_id) < 0 or max(by_id) >= _MOST_NAMES:
         return None
     return tuple(by_id.get(index, "") for index in range(max(by_id) + 1))

@@ -7,6 +7,7 @@ tells them apart: it follows from the input's size, one a cell for YOLOv8 and th
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from edgedet.errors import ModelError, ModelUnsuited
@@ -27,6 +28,9 @@ _COARSEST_SCORE = 0.125
 """A step of the scores above which they tell nothing: fewer than eight levels between 0 and 1."""
 
 _COARSE_SCORE = 0.02
+_MOST_VALUES = 2**27
+"""In one tensor: a 4096x4096 picture has a third of it."""
+
 _FEW_INPUT_LEVELS = 128
 _MOST_CPU_CONVOLUTIONS = 8
 _TASKS = {
@@ -119,6 +123,10 @@ def _check_input(info: ModelInfo) -> None:
     if shape[0] != 1:
         raise ModelError(f"{info.path}: takes {shape[0]} pictures at once", hint="export it with batch size 1")
     for tensor in (info.input, *info.outputs):
+        if math.prod(map(abs, tensor.shape)) > _MOST_VALUES:
+            raise ModelError(
+                f"{info.path}: tensor {tensor.name!r} of shape {tensor.shape} is too large", hint=_DETECTOR_HINT
+            )
         integer = tensor.dtype.startswith(("int", "uint"))
         scale = tensor.scale
         if integer and not (scale == 0.0 or 1e-12 < scale < 1e12):
