@@ -17,7 +17,7 @@ from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.protocol import bitmap_of
 
 if TYPE_CHECKING:
-    from edgedet.settings import CameraSettings, DetectorSettings, MqttSettings, Settings
+    from edgedet.settings import CameraSettings, DetectorSettings, MqttSettings
 
 _MAX_DETECTIONS = 300
 _STALL_S = 3.0
@@ -73,9 +73,14 @@ def camera_spec(name: str, camera: CameraSettings, model: Model, detector: Detec
         model.view,
         slots=detector.slots + SPARE_SLOTS,
         max_fps=camera.detect.fps,
-        masks=tuple(tuple((x, y) for x, y in polygon) for polygon in camera.masks),
+        masks=masks_of(camera),
         stall_s=_STALL_S,
     )
+
+
+def masks_of(camera: CameraSettings) -> tuple[tuple[tuple[float, float], ...], ...]:
+    """What is black to the detector and to everything after it."""
+    return tuple(tuple((x, y) for x, y in polygon) for polygon in camera.masks)
 
 
 def watch_order(camera: CameraSettings, override: Override, model: Model) -> WatchOrder:
@@ -98,11 +103,6 @@ def watch_order(camera: CameraSettings, override: Override, model: Model) -> Wat
 def publish_rules(camera: CameraSettings) -> PublishRules:
     """How much a camera tells."""
     return PublishRules(camera.publish.detections, camera.publish.max_hz, tuple(camera.detect.objects))
-
-
-def initial_order(settings: Settings, name: str, override: Override) -> bool:
-    """Whether a camera is to look at all, before any model is known."""
-    return settings.cameras[name].detect.enabled if override.detect is None else override.detect
 
 
 def _text(value: object) -> str | None:

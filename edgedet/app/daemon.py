@@ -31,7 +31,7 @@ from edgedet.workers.supervisor import Detector, DetectorState, Phase
 
 if TYPE_CHECKING:
     from edgedet.outputs.commands import Command
-    from edgedet.outputs.mqtt import Pace
+    from edgedet.outputs.pace import Pace
     from edgedet.pipeline import Seen
     from edgedet.settings import Loaded, ModelChoice
 
@@ -45,7 +45,13 @@ _TELL_LAST_FRAME_S = 1.0
 class Daemon:
     """One configuration at work. `run` it; `stop` ends it cleanly."""
 
-    def __init__(self, loaded: Loaded, *, pace: Pace | None = None, on_seen: Callable[[str, Seen], None] | None = None) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        pace: Pace | None = None,
+        on_seen: Callable[[str, Seen], None] | None = None,
+    ) -> None:
         """Assign only.
 
         Args:
@@ -163,9 +169,7 @@ class Daemon:
         refused = ""
         while True:
             reason = refused or _why_missing(choice, self.state_dir)
-            facts = DetectorFacts(
-                Answering.DOWN, "none", None, 0, 0, (Reason("detector", Code.MODEL_MISSING, reason),)
-            )
+            facts = DetectorFacts(Answering.DOWN, "none", None, 0, 0, (Reason("detector", Code.MODEL_MISSING, reason),))
             self.board.detector(facts)
             await asyncio.sleep(_LOOK_FOR_MODEL_S)
             choice = self._loaded.resolve_model(self.state_dir)

@@ -10,6 +10,7 @@ from edgedet.errors import UsageError
 from edgedet.models.inspection import ModelInfo, inspect
 from edgedet.models.labels import labels_for
 from edgedet.models.layout import Layout, identify, require_cpu, warnings
+from edgedet.models.twins import cpu_twin
 from edgedet.types import ViewSize
 
 BUNDLED_MODEL = Path(__file__).parent.parent / "data" / "demo_model.tflite"
@@ -47,17 +48,21 @@ class Model:
 
 
 def open_model(path: Path, label_file: Path | None = None) -> Model:
-    """Look at a model for the CPU.
+    """Look at a model for the CPU. For a file that is compiled for the Edge TPU, its twin beside it is taken.
 
     Raises:
         ModelMissing: there is no such file.
         ModelError: it is no detector, or not one for this machine; the message says what it is and what to do.
     """
     info = inspect(path)
+    twin_note: tuple[str, ...] = ()
+    if info.compiled_for_edgetpu and (twin := cpu_twin(path)) is not None:
+        twin_note = (f"{path.name} is compiled for the Edge TPU; its twin {twin.name} runs on the CPU instead",)
+        path, info = twin, inspect(twin)
     layout = identify(info)
     require_cpu(info)
     labels, note = labels_for(info, layout, label_file)
-    notes = (*warnings(info, layout), *((note,) if note else ()))
+    notes = (*twin_note, *warnings(info, layout), *((note,) if note else ()))
     return Model(path, info, layout, labels, notes)
 
 

@@ -6,19 +6,22 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from edgedet.app.model import Model
 from edgedet.app.sources import NamedSource
 from edgedet.channel import Latest
 from edgedet.errors import SourceLost
+from edgedet.events.filters import Filters
 from edgedet.pipeline import Seen, capture, every_frame, newest_frames
 from edgedet.stage_times import Samples
 from edgedet.workers.camera import CameraSpec, CameraWorker, Frame, Opened
 from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.protocol import Limits
 from edgedet.workers.supervisor import Detector
+
+Masks = tuple[tuple[tuple[float, float], ...], ...]
 
 _DETECTOR_ATTEMPTS = 3
 """Workers lost in a row, without an answer between, after which a job has failed."""
@@ -46,6 +49,10 @@ class Job:
     instances: int
     full_view: bool
     """Whether a sink needs the full picture."""
+    filters: Filters | None = None
+    """What a camera of a configuration counts beyond the limits; None: everything within them."""
+    masks: Masks = ()
+    """Polygons that are black to the detector and in what is saved and shown."""
 
 
 @dataclass(slots=True)
@@ -130,6 +137,7 @@ class Once:
             full_view=job.full_view,
             stall_s=_FILE_STALL_S,
             open_deadline_s=_FILE_STALL_S,
+            masks=job.masks,
         )
         try:
             async with AsyncExitStack() as stack:
@@ -138,14 +146,20 @@ class Once:
                 self._on_opened(source, opened)
                 stream = self._seen(camera, opened, detector, depth)
                 stack.push_async_callback(stream.aclose)
-                async for seen in stream:
-                    self.tally.note(seen)
+                async for looked_at in stream:
+                    self.tally.note(looked_at)
+                    seen = self._filtered(looked_at)
                     for sink in self._sinks:
                         await sink.write(source, seen)
                     seen.frame.release()
         except SourceLost as error:
             self.tally.broken.append(error)
             self._on_note(str(error))
+
+    def _filtered(self, seen: Seen) -> Seen:
+        if self.job.filters is None:
+            return seen
+        return replace(seen, result=replace(seen.result, detections=self.job.filters.accepted(seen.result)))
 
     def _seen(self, camera: CameraWorker, opened: Opened, detector: Detector, depth: int) -> AsyncGenerator[Seen]:
         limits, labels = self.job.limits, self.job.model.labels

@@ -48,9 +48,7 @@ class Overrides:
     def set(self, camera: str, override: Override) -> None:
         """Remember it, on disk too. A disk that is full or read-only is told about; it holds until a restart then."""
         self._by_camera[camera] = override
-        body = {
-            name: {"detect": value.detect, "min_score": value.min_score} for name, value in self._by_camera.items()
-        }
+        body = {name: {"detect": value.detect, "min_score": value.min_score} for name, value in self._by_camera.items()}
         partial = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -187,4 +187,3 @@ class CameraWatch:
     def _tell(self, fact: CameraFacts) -> None:
         self._fact = fact
         self._on_fact(fact)
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 import sys
 from contextlib import AsyncExitStack, ExitStack
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from edgedet.app.model import BUNDLED_MODEL, open_model, usable_cores
+from edgedet.app.job import Wishes, job_of
 from edgedet.app.once import Job, Once, Sink, Tally
 from edgedet.app.sources import source_of
 from edgedet.errors import EdgedetError, ExitCode, UsageError
 from edgedet.outputs.jsonlines import JsonLines, SourcedResult
-from edgedet.workers.protocol import MAX_DETECTIONS, Limits, bitmap_of
+from edgedet.workers.protocol import MAX_DETECTIONS
 
 if TYPE_CHECKING:
     from edgedet.app.sources import NamedSource
@@ -43,10 +44,10 @@ class JsonSink:
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
 @click.option("-m", "--model", type=click.Path(path_type=Path), help="A .tflite detector. Default: the bundled one.")
-@click.option("--min-score", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Weaker ones go.")
-@click.option(
-    "--iou", type=click.FloatRange(0, 1), default=0.7, show_default=True, help="Overlap at which two are one object."
-)
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Take model, thresholds and masks from it.")
+@click.option("--camera", help="Which camera of that configuration; needed where it has several.")
+@click.option("--min-score", type=click.FloatRange(0, 1), help="Weaker ones go.  [default: 0.25]")
+@click.option("--iou", type=click.FloatRange(0, 1), help="Overlap at which two are one object.  [default: 0.7]")
 @click.option("--max-detections", type=click.IntRange(1, MAX_DETECTIONS), default=300, show_default=True)
 @click.option("--labels", help="Only these, separated by commas: person,car")
 @click.option("--label-file", type=click.Path(path_type=Path), help="Names of the classes, one a line.")
@@ -65,8 +66,10 @@ class JsonSink:
 def command(
     sources: tuple[str, ...],
     model: Path | None,
-    min_score: float,
-    iou: float,
+    config: Path | None,
+    camera: str | None,
+    min_score: float | None,
+    iou: float | None,
     max_detections: int,
     labels: str | None,
     label_file: Path | None,
@@ -86,20 +89,29 @@ def command(
         raise UsageError(
             "--accelerator edgetpu: this version has no Edge TPU backend yet", hint="Leave the option out."
         )
-    named = tuple(source_of(given) for given in sources)
-    chosen = open_model(model or BUNDLED_MODEL, label_file)
-    for note in chosen.notes:
-        _warn(note)
-    wanted = tuple(label.strip() for label in labels.split(",") if label.strip()) if labels else ()
-    bitmap = bitmap_of(chosen.classes_of(wanted)) if wanted else b""
-    job = Job(
-        named,
-        chosen,
-        Limits(min_score, iou, max_detections, bitmap),
-        threads,
-        instances or max(1, usable_cores() // threads),
+    wishes = Wishes(
+        model=model,
+        label_file=label_file,
+        labels=tuple(label.strip() for label in labels.split(",") if label.strip()) if labels else None,
+        min_score=min_score,
+        iou=iou,
+        max_detections=max_detections,
+        threads=threads,
+        instances=instances,
         full_view=save is not None or show,
     )
+    named = tuple(source_of(given) for given in sources)
+    if config is None:
+        if camera is not None:
+            raise UsageError(f"--camera {camera}: of which configuration?", hint="Add -c FILE.")
+        job = job_of(named, wishes)
+    else:
+        # pydantic and YAML cost a fifth of a second, which only who has a configuration pays.
+        from edgedet.app.configured import configured_job
+
+        job = configured_job(named, wishes, config, camera)
+    for note in job.model.notes:
+        _warn(note)
     return asyncio.run(_detect(job, output_format, output, save, show=show))
 
 
@@ -136,8 +148,6 @@ async def _detect(job: Job, output_format: str | None, output: Path | None, save
             bar = None
         once = Once(job, sinks, _warn, bar.opened if bar else lambda _source, _opened: None)
         code = await _until_done_or_interrupted(once, window.closed if window else asyncio.Event())
-        if stream is not sys.stdout or not stream.closed:
-            stream.flush()
     _summarise(once.tally, job)
     return code
 
@@ -168,10 +178,13 @@ async def _until_done_or_interrupted(once: Once, closed: asyncio.Event) -> int:
 
 
 def _open_output(stack: ExitStack | AsyncExitStack, output: Path | None) -> TextIO:
+    # A line a frame, at once: who reads a pipe of a live stream must not wait for a buffer to fill.
     if output is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)
         return sys.stdout
     try:
-        return stack.enter_context(output.open("w", encoding="utf-8"))
+        return stack.enter_context(output.open("w", encoding="utf-8", buffering=1))
     except OSError as error:
         raise UsageError(f"{output}: cannot write: {error.strerror}", hint="Give -o a file in a folder.") from error
 

@@ -158,9 +158,7 @@ class Decoding:
         outputs.home.put(outputs)
         boxes = b""
         if len(found):
-            letterbox = Letterbox.fit(
-                submission.width, submission.height, self._layout.width, self._layout.height
-            )
+            letterbox = Letterbox.fit(submission.width, submission.height, self._layout.width, self._layout.height)
             found = decoders.in_frame(found, letterbox)
             records = np.empty(len(found), _RECORD)
             records["class_id"] = found.class_ids
@@ -183,9 +181,7 @@ class Decoding:
         if limits is None:
             if len(self._limits) >= _LIMITS_KEPT:
                 self._limits.clear()
-            limits = decoders.Limits(
-                asked.min_score, asked.iou, asked.max_detections, classes_of(asked.class_bitmap)
-            )
+            limits = decoders.Limits(asked.min_score, asked.iou, asked.max_detections, classes_of(asked.class_bitmap))
             self._limits[asked] = limits
         return limits
 
