@@ -99,6 +99,14 @@ def test_a_file_that_is_no_model_exits_78_at_its_key(tmp_path: Path) -> None:
     assert f"e.yaml:4:10: models.m.cpu: {tmp_path}/m.tflite: not a TFLite model" in done.stderr
 
 
+def test_a_model_that_is_configured_and_not_in_use_is_checked_too(tmp_path: Path) -> None:
+    (tmp_path / "b.tflite").touch()
+    text = "version: 1\ndetector: {model: a}\nmodels:\n  a: {cpu: a.tflite}\n  b: {cpu: b.tflite}\n" + CAMERA
+    done = check(tmp_path, text)
+    assert done.returncode == 78
+    assert f"e.yaml:5:12: models.b.cpu: {tmp_path}/b.tflite: an empty file" in done.stderr
+
+
 def test_several_models_without_a_choice_exit_78_and_are_named(tmp_path: Path) -> None:
     done = check(tmp_path, "version: 1\nmodels: {b: {cpu: b.tflite}, a: {cpu: a.tflite}}\n" + CAMERA)
     assert done.returncode == 78

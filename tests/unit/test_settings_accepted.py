@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from edgedet.cameras import picamera2
+from edgedet.errors import ConfigError
 from edgedet.settings import BrokerAddress, CameraSettings, Loaded, Settings, load_settings, parse_broker_url
 
 CAMERA = "version: 1\ncameras:\n  porch:\n    source: {type: picamera2}\n"
@@ -140,3 +142,89 @@ def test_a_zone_for_a_label_that_is_not_looked_for_is_worth_a_warning(tmp_path: 
 )
 def test_a_broker_url_is_read(url: str, address: BrokerAddress) -> None:
     assert parse_broker_url(url) == address
+
+
+DOCUMENTED = """
+version: 1
+device: null
+state_dir: null
+mqtt:
+  url: mqtt://localhost:1883
+  username: null
+  password_file: null
+  tls: {ca_file: null, cert_file: null, key_file: null, insecure_skip_verify: false}
+  topic_prefix: edgedet
+  keepalive_s: 30
+  stats_interval_s: 30
+  spool: {mode: spill, max_events: 100000, max_mb: 64, max_age_h: 72}
+  homeassistant: {enabled: true, prefix: homeassistant}
+detector:
+  model: auto
+  accelerators: [edgetpu, cpu]
+  deadline_s: 2.0
+  load_deadline_s: 20.0
+  reprobe_s: 30
+  edgetpu: {library: libedgetpu.so.1, devices: all, options: {}}
+  cpu: {threads: 1, instances: auto, max_fps: null}
+  runtime: auto
+  python: null
+models:
+  yolov8n:
+    edgetpu: /var/lib/edgedet/models/yolov8n_320_full_integer_quant_edgetpu.tflite
+    cpu: /var/lib/edgedet/models/yolov8n_320_full_integer_quant.tflite
+    labels: null
+cameras:
+  porch:
+    source: {type: picamera2, size: [1280, 720], fps: 15}
+    detect:
+      enabled: true
+      fps: 5
+      min_score: 0.5
+      iou: 0.7
+      labels: null
+      objects:
+        person: {min_score: 0.6, min_area: 0.0, max_area: 1.0, min_ratio: 0.0, max_ratio: 100.0}
+      motion: {enabled: false, idle_fps: 1}
+    publish: {detections: nonempty, max_hz: null}
+    zones:
+      drive: {polygon: [[0.1, 0.4], [0.9, 0.4], [0.9, 1.0], [0.1, 1.0]], labels: [person, car],
+              dwell_s: 0.0, inertia_s: 0.5}
+    lines:
+      gate: {from: [0.2, 0.9], to: [0.8, 0.9], labels: [person]}
+    stationary: {after_s: 10}
+    snapshots: {enabled: false, boxes: true, crop: false, max_files: 1000, max_mb: 200, max_age_d: 14}
+    masks: []
+  file: {source: {type: video, path: clip.mp4, loop: true, realtime: true}}
+  net: {source: {type: rtsp, url: "rtsp://host/stream", username: null, password_file: null}}
+  usb: {source: {type: v4l2, device: /dev/video0}}
+  pictures: {source: {type: images, path: folder/}}
+  scene: {source: {type: synthetic, size: [640, 480], fps: 30}}
+"""
+
+
+def test_every_key_that_is_promised_to_users_is_accepted(tmp_path: Path) -> None:
+    loaded = load(tmp_path, DOCUMENTED)
+    assert loaded.warnings == ()
+    kinds = [camera.source.type for camera in loaded.settings.cameras.values()]
+    assert kinds == ["picamera2", "video", "rtsp", "v4l2", "images", "synthetic"]
+    camera = loaded.settings.cameras["porch"]
+    assert camera.zones["drive"].labels == ("person", "car")
+    assert (camera.lines["gate"].start, camera.lines["gate"].end) == ((0.2, 0.9), (0.8, 0.9))
+
+
+def test_a_password_in_the_url_of_a_camera_is_in_no_text_either(tmp_path: Path) -> None:
+    text = "version: 1\ncameras: {a: {source: {type: rtsp, url: 'rtsp://me:hunter2@h/x'}}}\n"
+    settings = load(tmp_path, text).settings
+    assert "hunter2" not in repr(settings) + settings.model_dump_json()
+    assert settings.model_dump()["cameras"]["a"]["source"]["url"] == "rtsp://***@h/x"
+
+
+def test_a_source_whose_library_is_missing_is_told_so_and_only_when_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "edgedet.cameras.video", None)
+    assert load(tmp_path, CAMERA).warnings == ()
+    with pytest.raises(
+        ConfigError, match=r"4:20: cameras.porch.source.type: the driver of 'video' cannot be loaded here"
+    ):
+        load(tmp_path, CAMERA.replace("picamera2", "video"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 import tempfile
@@ -11,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from edgedet import cameras
 from edgedet.errors import ConfigError
 from edgedet.settings import load_settings
+from edgedet.settings.sources import settings_class
 
 SHIPPED = (Path(__file__).parents[2] / "config" / "edgedet.yaml").read_text()
 ENVIRONMENT = {"A": "5", "B": "", "C": "a: b"}
@@ -84,4 +87,14 @@ def test_the_shipped_settings_with_a_value_replaced_are_read_or_refused(data: st
         here[data.draw(st.text(max_size=6))] = here.pop(key)
     stream = io.StringIO()
     YAML(typ="safe", pure=True).dump(tree, stream)
+    load(stream.getvalue().encode("utf-8", "surrogatepass"))
+
+
+@given(st.sampled_from(cameras.available()), st.data())
+@settings(max_examples=100)
+def test_any_value_in_a_source_is_read_or_refused(kind: str, data: st.DataObject) -> None:
+    names = [field.name for field in dataclasses.fields(settings_class(kind))]
+    source = {"type": kind, data.draw(st.sampled_from(names)): data.draw(VALUES)}
+    stream = io.StringIO()
+    YAML(typ="safe", pure=True).dump({"version": 1, "cameras": {"a": {"source": source}}}, stream)
     load(stream.getvalue().encode("utf-8", "surrogatepass"))
