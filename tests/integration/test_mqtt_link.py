@@ -19,7 +19,7 @@ from edgedet.outputs.topics import Topics
 from integration.broker import Broker, Subscriber, Tls, eventually, find_program
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
 TOPICS = Topics("pi")

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgedet.service.machine import ProcessMeter, SystemFigures, SystemMeter
+from edgedet.service.stats import CameraMeter, Percentiles, Rate, percentiles
+
+S = 1_000_000_000
+
+
+def test_percentiles_are_values_that_did_occur() -> None:
+    assert percentiles([float(value) for value in range(1, 101)]) == Percentiles(50.0, 95.0, 99.0)
+    assert percentiles([3.0]) == Percentiles(3.0, 3.0, 3.0)
+    assert percentiles([]) is None
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1))
+def test_percentiles_rise_and_stay_within_the_sample(values: list[float]) -> None:
+    found = percentiles(values)
+    assert found is not None
+    assert min(values) <= found.p50 <= found.p95 <= found.p99 <= max(values)
+
+
+@pytest.mark.parametrize("fps", [1, 5, 30, 240])
+def test_a_steady_rate_is_read_as_itself_after_the_window_has_slid(fps: int) -> None:
+    rate = Rate()
+    for frame in range(fps * 100):
+        rate.count(frame * S // fps)
+    assert rate.per_second(100 * S) == pytest.approx(fps, rel=0.05)
+
+
+def test_a_rate_says_nothing_in_its_first_second_and_zero_after_a_silence() -> None:
+    rate = Rate()
+    assert rate.per_second(5 * S) is None
+    rate.count(5 * S)
+    assert rate.per_second(5 * S + S // 2) is None
+    assert rate.per_second(100 * S) == 0.0
+
+
+def test_figures_of_a_camera_are_those_of_the_last_half_minute() -> None:
+    meter = CameraMeter()
+    for second in range(60):
+        meter.captured(second * S)
+        meter.processed(second * S, inference_ms=100.0 if second < 29 else 7.0, latency_ms=9.0)
+    figures = meter.figures(60 * S, dropped=4)
+    assert figures.inference_ms == Percentiles(7.0, 7.0, 7.0)
+    assert figures.latency_ms == Percentiles(9.0, 9.0, 9.0)
+    assert figures.processed_fps == pytest.approx(1.0, rel=0.05)
+    assert figures.dropped == 4
+
+
+def test_a_camera_that_fell_silent_has_no_percentiles_instead_of_old_ones() -> None:
+    meter = CameraMeter()
+    meter.captured(0)
+    meter.processed(0, inference_ms=7.0, latency_ms=9.0)
+    body = meter.figures(120 * S, dropped=0).body()
+    assert body == {
+        "captured_fps": 0.0,
+        "processed_fps": 0.0,
+        "dropped": 0,
+        "inference_ms": None,
+        "latency_ms": None,
+    }
+
+
+def test_processes_that_live_are_counted_with_their_memory_and_work() -> None:
+    meter = ProcessMeter()
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        first = meter.read(time.monotonic_ns(), [child.pid])
+        # Work until the kernel's own clock of this process has moved by several of its ticks.
+        until = time.process_time() + 0.1
+        while time.process_time() < until:
+            sum(range(1000))
+        second = meter.read(time.monotonic_ns(), [child.pid])
+    finally:
+        child.communicate(b"\n")
+    gone = meter.read(time.monotonic_ns(), [child.pid])
+    assert first.cpu_percent is None
+    assert second.cpu_percent is not None
+    assert second.cpu_percent > 0
+    assert (first.workers, second.workers, gone.workers) == (1, 1, 0)
+    assert first.pss_mb is not None
+    assert gone.pss_mb is not None
+    assert first.pss_mb > 1
+
+
+def test_work_is_counted_per_process_since_the_reading_before(tmp_path: Path) -> None:
+    def used(pid: int, ticks: int) -> None:
+        (tmp_path / str(pid)).mkdir(exist_ok=True)
+        fields = ["S", *["0"] * 10, str(ticks), "0", *["0"] * 20]
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (a (strange) name) {' '.join(fields)}\n")
+
+    meter = ProcessMeter(tmp_path)
+    per_second = os.sysconf("SC_CLK_TCK")
+    used(os.getpid(), 1000)
+    meter.read(0, [])
+    used(os.getpid(), 1000 + per_second)
+    used(77, 50 * per_second)
+    # A worker that is new counts from now on, whatever it has used before.
+    assert meter.read(2 * S, [77]).cpu_percent == 50.0
+    used(77, 51 * per_second)
+    figures = meter.read(4 * S, [77])
+    assert figures.cpu_percent == 50.0
+    assert figures.pss_mb is None
+
+
+def test_a_machine_without_sensors_says_null(tmp_path: Path) -> None:
+    figures = SystemMeter(tmp_path / "not" / "yet" / "there", root=tmp_path).read()
+    assert figures.disk_free_mb is not None
+    assert figures.disk_free_mb > 0
+    assert figures.body() == {**dict.fromkeys(SystemFigures.__slots__), "disk_free_mb": figures.disk_free_mb}
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+PI = {
+    "proc/meminfo": "MemTotal:  4000000 kB\nMemFree:  1 kB\nMemAvailable:  2097152 kB\n",
+    "proc/net/wireless": "Inter-| sta-|\n face | tus |\n wlan0: 0000   56.  -54.  -256        0      0\n",
+    "sys/class/thermal/thermal_zone0/type": "gpu-thermal\n",
+    "sys/class/thermal/thermal_zone0/temp": "70000\n",
+    "sys/class/thermal/thermal_zone1/type": "cpu-thermal\n",
+    "sys/class/thermal/thermal_zone1/temp": "51540\n",
+    "sys/class/hwmon/hwmon0/name": "cpu_thermal\n",
+    "sys/class/hwmon/hwmon1/name": "rpi_volt\n",
+    "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "1\n",
+    "sys/devices/platform/soc/soc:firmware/get_throttled": "50004\n",
+}
+
+
+def test_a_pi_tells_temperature_power_and_wifi(tmp_path: Path) -> None:
+    write(tmp_path, PI)
+    figures = SystemMeter(tmp_path, root=tmp_path).read()
+    assert (figures.cpu_temp_c, figures.mem_available_mb, figures.wifi_dbm) == (51.5, 2048.0, -54.0)
+    assert (figures.undervoltage, figures.throttled) == (True, True)
+
+
+def test_the_firmware_word_tells_of_power_where_there_is_no_sensor_and_the_past_does_not_count(tmp_path: Path) -> None:
+    write(tmp_path, {"sys/devices/platform/soc/soc:firmware/get_throttled": "0x50005\n"})
+    figures = SystemMeter(tmp_path, root=tmp_path).read()
+    assert (figures.undervoltage, figures.throttled) == (True, True)
+    write(tmp_path, {"sys/devices/platform/soc/soc:firmware/get_throttled": "50000\n"})
+    figures = SystemMeter(tmp_path, root=tmp_path).read()
+    assert (figures.undervoltage, figures.throttled) == (False, False)
+
+
+def test_a_sensor_that_talks_nonsense_is_unknown(tmp_path: Path) -> None:
+    write(tmp_path, dict.fromkeys(PI, "nonsense\n") | {"proc/meminfo": ""})
+    figures = SystemMeter(tmp_path, root=tmp_path).read()
+    assert figures.cpu_temp_c is None
+    assert figures.throttled is None
+    assert figures.wifi_dbm is None
