@@ -183,7 +183,7 @@ def _house(view: View, x: float, z: float, wide: float, light: Light, random: Ra
             door = floor == 0 and random.random() < 0.25
             glow = night and random.random() < 0.3
             pane = (240, 208, 130) if glow else (96, 70, 50) if door else (66, 78, 92)
-            colour = pane if glow else light.lit(pane, factors, fog)
+            colour = light.glowing(pane) if glow else light.lit(pane, factors, fog)
             low, high = (0.0, 2.1) if door else (floor * 3.0 + 0.9, floor * 3.0 + 2.3)
             parts.append(quad(view, left, left + 1.0, low, high, z, colour))
     return parts

@@ -45,6 +45,10 @@ class Light:
         fog = 1.0 - (1.0 - self.fog) ** (z / 30.0)
         return (r + glow, g + glow * 0.88, b + glow * 0.62), fog
 
+    def glowing(self, colour: Colour) -> Colour:
+        """The colour of what gives light itself, as far as the sensor's noise leaves room for it."""
+        return self.lit(colour, (1.0, 1.0, 1.0), 0.0)
+
     def lit(self, colour: Colour, factors: tuple[float, float, float], fog: float) -> Colour:
         """A colour as the camera sees it there."""
         low, high, keep = self.headroom, 255 - self.headroom, 1.0 - fog

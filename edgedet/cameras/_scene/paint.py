@@ -149,6 +149,7 @@ class Painter:
 
     def _beams(self, image: Image.Image, actors: list[Actor]) -> None:
         draw = ImageDraw.Draw(image, "RGBA")
+        beam = self._light.glowing((235, 230, 205))
         for actor in actors:
             if isinstance(actor.figure, Car) and actor.figure.lamps_on:
                 car, pose = actor.figure, actor.pose
@@ -163,15 +164,16 @@ class Painter:
                     for size, alpha in ((0.45, 40), (0.25, 90), (0.12, 200)):
                         radius = size * spot.scale
                         box = (spot.x - radius, spot.y - radius, spot.x + radius, spot.y + radius)
-                        draw.ellipse(box, fill=(235, 230, 205, alpha))
+                        draw.ellipse(box, fill=(*beam, alpha))
 
     def _drops(self, image: Image.Image, t_s: float) -> None:
         draw = ImageDraw.Draw(image, "RGBA")
         random = Random(round(t_s * 1000) * 31 + self._seed)
         length = image.height * 0.045
+        drop = self._light.glowing((205, 212, 222))
         for _ in range(110):
             x, y, near = random.random() * image.width, random.random() * image.height, random.uniform(0.4, 1.3)
-            draw.line((x, y, x - length * 0.15 * near, y + length * near), fill=(205, 212, 222, 90))
+            draw.line((x, y, x - length * 0.15 * near, y + length * near), fill=(*drop, 90))
 
 
 def _hull(points: list[Point]) -> list[Point]:

@@ -59,7 +59,10 @@ def props_of(seed: int, view: View, road: Road, light: Light) -> list[Prop]:
         factors, fog = light.on(lamp.x, lamp.z)
         pole = light.lit((84, 88, 90), factors, fog)
         top = view.spot(lamp.x, 5.0, lamp.z)
-        parts = [capsule(pole, view.spot(lamp.x, 0, lamp.z), top, 0.06), ellipse((250, 236, 190), top, 0.28, 0.12)]
+        parts = [
+            capsule(pole, view.spot(lamp.x, 0, lamp.z), top, 0.06),
+            ellipse(light.glowing((250, 236, 190)), top, 0.28, 0.12),
+        ]
         props.append(Prop(lamp.z, tuple(parts), outline(parts)))
     for _ in range(random.randint(0, 5)):
         z = 1.0 / random.uniform(1 / 26.0, 1 / 5.0)

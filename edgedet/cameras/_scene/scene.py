@@ -182,7 +182,7 @@ def _visible(actor: Actor, covers: list[Rectangle], width: int, height: int) -> 
             x, y = left + (right - left) * a, top + (bottom - top) * b
             if 0 <= x < width and 0 <= y < height and not any(c[0] < x < c[2] and c[1] < y < c[3] for c in near):
                 shown += weight
-    return shown / total if total else 0.0
+    return min(1.0, shown / total) if total else 0.0
 
 
 __all__ = ["LABELS", "FigurePool", "Path", "Scene", "Seen", "Style"]
