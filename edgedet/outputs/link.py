@@ -74,6 +74,7 @@ class Link:
         self._answer: asyncio.Future[BrokerError | None] = self._loop.create_future()
         self._descriptor = -1
         self._writing = False
+        self._expected: set[int] = set()
         self._tick: asyncio.TimerHandle | None = None
         self.limits = Limits()
         self.lost: asyncio.Future[str] = self._loop.create_future()
@@ -115,7 +116,11 @@ class Link:
             return None
         info = self._client.publish(topic, payload, qos, retain)
         self._settle()
-        return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return None
+        if qos:
+            self._expected.add(info.mid)
+        return info.mid
 
     @property
     def congested(self) -> bool:
@@ -266,6 +271,10 @@ class Link:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        # paho also calls this for every QoS 0 message, as soon as it is written.
+        if mid not in self._expected:
+            return
+        self._expected.remove(mid)
         self._loop.call_soon(self._on_acknowledged, mid, str(reason).lower() if reason.is_failure else None)
 
     def _subscribed(
@@ -276,13 +285,8 @@ class Link:
         reasons: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        for reason in reasons:
-            if reason.is_failure:
-                _LOG.warning(
-                    "The broker at %s does not let us subscribe to commands: %s",
-                    self._connection.url,
-                    str(reason).lower(),
-                )
+        for reason in filter(lambda reason: reason.is_failure, reasons):
+            _LOG.warning("%s does not let us hear commands: %s", self._connection.url, str(reason).lower())
 
     def _closing(self, _client: paho.Client, _userdata: object, _socket: object) -> None:
         self._unwatch()

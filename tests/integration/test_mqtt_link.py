@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import subprocess
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -149,6 +151,22 @@ async def test_a_host_that_does_not_exist_is_said_in_a_sentence() -> None:
     async with MqttOutput(settings, TOPICS, pace=Pace()) as output:
         await eventually(lambda: output.status.code == "broker_unreachable")
         assert output.status.message.startswith("no broker at mqtt://broker.invalid:1883: ")
+
+
+async def test_a_stop_does_not_wait_for_a_connection_that_hangs() -> None:
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            # Fills the queue of a port that accepts nothing; whoever comes next waits for seconds.
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        settings = Connection(host="127.0.0.1", port=full.getsockname()[1])
+        async with asyncio.timeout(4), MqttOutput(settings, TOPICS) as output:
+            await eventually(lambda: any(thread.name == "mqtt-connect" for thread in threading.enumerate()))
+        assert output.status.code is None
+        assert any(thread.name == "mqtt-connect" for thread in threading.enumerate())
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
