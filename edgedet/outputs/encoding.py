@@ -11,14 +11,14 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from edgedet.outputs.payloads import SCHEMA_VERSION
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edgedet.clock import Stamp
     from edgedet.types import Detection, FrameResult
 
+SCHEMA_VERSION = 1
+"""Of the payloads. Not imported from where their classes are: making those costs `edgedet detect` 11 ms."""
 _NS_PER_MS = 1e6
 
 

@@ -11,9 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-SCHEMA_VERSION = 1
-"""Goes up when a key changes its meaning or goes away; new keys do not count."""
-
 Kind = Literal["detections", "event", "health", "stats"]
 KINDS: tuple[Kind, ...] = ("detections", "event", "health", "stats")
 
@@ -48,7 +45,7 @@ class Head(_Documented):
     """What every JSON payload starts with."""
 
     schema: Literal[1]
-    """Version of this layout."""
+    """Version of this layout: goes up when a key changes its meaning or goes away; new keys do not count."""
     device: str
     """Name of the device, as in the topic."""
     ts: str
