@@ -117,7 +117,8 @@ class WorkerProcess:
         except BlockingIOError:
             self.kill("it no longer reads its messages")
         except OSError:
-            self._gone()
+            # It has gone; what it said before may still wait to be read, and after that comes the end of the socket.
+            return
 
     def kill(self, reason: str) -> None:
         """SIGKILL, at once and without waiting; `on_lost` gets the reason."""
@@ -150,6 +151,9 @@ class WorkerProcess:
                 message = self._socket.recv(MAX_MESSAGE)
             except BlockingIOError:
                 return
+            except ConnectionResetError:
+                # Told once when the child went without reading all of ours; its own last messages follow.
+                continue
             except OSError:
                 message = b""
             if not message:
