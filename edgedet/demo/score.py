@@ -65,6 +65,8 @@ class Comparison:
     """One picture's result."""
 
     score: Score
+    counted: tuple[Truth, ...]
+    """The objects that count: large enough, and enough of them to be seen."""
     missed: tuple[Box, ...]
     false: tuple[int, ...]
     """Indices of the detections that are nothing of the scene."""
@@ -93,7 +95,7 @@ def compare(truth: Sequence[Truth], detections: Sequence[Detection], view_scale:
         elif all(intersection_over_union(known.box, found.box) < _EXCUSED for known in excused):
             false.append(number)
     score = Score(len(counted), len(counted) - len(open_truth), len(false))
-    return Comparison(score, tuple(known.box for known in open_truth), tuple(false))
+    return Comparison(score, tuple(counted), tuple(known.box for known in open_truth), tuple(false))
 
 
 def _counts(known: Truth, view_scale: tuple[float, float]) -> bool:

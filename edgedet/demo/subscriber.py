@@ -13,6 +13,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edgedet.errors import BrokerError
 from edgedet.outputs.connection import Connection, tls_context
+from edgedet.outputs.link import Link, ProtocolUnsupported
+from edgedet.outputs.messages import Will
 
 _QUIET_S = 0.5
 """A broker sends what it retains right after the subscription: silence for so long means that this was all."""
@@ -68,6 +70,32 @@ def listening(
     finally:
         client.disconnect()
         client.loop_stop()
+
+
+async def probe(connection: Connection, base: str) -> None:
+    """Find out whether the broker is there and lets us in, before anything is shown.
+
+    Raises:
+        BrokerError: why not, and what to do.
+    """
+    named = replace(connection, client_id=f"{connection.client_id}-probe")
+    versions = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
+    for version in versions:
+        link = Link(
+            named,
+            will=Will(f"{base}/availability", b"offline"),
+            on_message=lambda _message: None,
+            on_acknowledged=lambda _number, _refusal: None,
+            protocol=version,
+        )
+        try:
+            await link.open(_CLEARING_S)
+        except ProtocolUnsupported:
+            if version is versions[-1]:
+                raise
+            continue
+        await link.close(1.0)
+        return
 
 
 async def clear_retained(connection: Connection, base: str) -> int:
