@@ -246,7 +246,7 @@ class MqttOutput:
         link.subscribe(self._topics.subscriptions())
         self._outbox.link_lost()
         self._outbox.put_state(self._topics.availability, _ONLINE)
-        self._tell(BrokerStatus(connected=True, code=None, message=f"connected to {self._connection.url}"))
+        self._tell_connected()
         self._pump()
 
     def _detach(self) -> None:
@@ -266,6 +266,10 @@ class MqttOutput:
         message = self._outbox.acknowledged(number)
         if message is not None and refusal is not None:
             self._deny(message.topic, refusal)
+        elif message is not None and message.topic in self._denied:
+            self._denied.remove(message.topic)
+            if not self._denied:
+                self._tell_connected()
         self._pump()
 
     def _deny(self, topic: str, reason: str) -> None:
@@ -274,6 +278,9 @@ class MqttOutput:
         self._denied.add(topic)
         message = f"the broker at {self._connection.url} does not take {topic}: {reason}"
         self._tell(BrokerStatus(connected=True, code="broker_refused", message=message))
+
+    def _tell_connected(self) -> None:
+        self._tell(BrokerStatus(connected=True, code=None, message=f"connected to {self._connection.url}"))
 
     def _tell(self, status: BrokerStatus) -> None:
         if status == self.status:

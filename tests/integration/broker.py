@@ -91,6 +91,11 @@ class Broker:
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
+    def allow(self, acl: str) -> None:
+        """Change the ACL under the running broker."""
+        (self._folder / "acl").write_text(acl)
+        self._running.send_signal(signal.SIGHUP)
+
     def freeze(self) -> None:
         """SIGSTOP: the port still accepts, nobody answers."""
         self._running.send_signal(signal.SIGSTOP)

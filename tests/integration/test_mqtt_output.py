@@ -230,6 +230,11 @@ async def test_a_topic_that_the_acl_forbids_is_named_and_the_others_arrive(tmp_p
             assert f"does not take {TOPICS.health}: not authorized" in output.status.message
             assert listener.last(TOPICS.camera_state("porch")) == b"watching"
             assert listener.last(TOPICS.health) is None
+            broker.allow(acl.replace("user reader", f"topic write {TOPICS.health}\nuser reader"))
+            await eventually(lambda: "Reloading config" in broker.log)
+            output.send(state(TOPICS.health, b"2"))
+            await listener.until(lambda: listener.last(TOPICS.health) == b"2")
+            await eventually(lambda: output.status.code is None)
 
 
 async def test_a_message_larger_than_the_broker_takes_is_refused_here_and_the_link_stays(tmp_path: Path) -> None:
