@@ -10,13 +10,11 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from render import ignored
 
-from edgedet.cameras._scene.scene import LABELS, FigurePool, Scene, Seen, Style
-from edgedet.geometry import Letterbox, intersection_over_union
+from edgedet.cameras._scene.scene import LABELS, FigurePool, Scene, Seen, Style, is_countable
+from edgedet.geometry import intersection_over_union
 from edgedet.types import Box
 
-SIDE = 256
 EVALUATION_SEEDS = 50_000_000
 """Training uses seeds from one million on; these are far from them."""
 
@@ -86,9 +84,8 @@ def score(model: Path, count: int, pool: FigurePool, least_overlap: float = 0.5)
     for label in LABELS:
         truth = {}
         for path, seen, size in made:
-            box = Letterbox.fit(*size, SIDE, SIDE)
-            mine = [s for s in seen if s.label == label]
-            truth[path.name] = ([s.box for s in mine if not ignored(s, box)], [s.box for s in mine if ignored(s, box)])
+            mine = [(s.box, is_countable(s, size)) for s in seen if s.label == label]
+            truth[path.name] = ([b for b, counts in mine if counts], [b for b, counts in mine if not counts])
         results[label] = average_precision(label, truth, found, least_overlap)
     results["mean"] = sum(results.values()) / len(results)
     return results

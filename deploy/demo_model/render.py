@@ -11,27 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgedet.cameras._scene.scene import LABELS, FigurePool, Scene, Seen, Style
+from edgedet.cameras._scene.scene import LABELS, FigurePool, Scene, Seen, Style, is_countable
 from edgedet.geometry import LETTERBOX_GREY, Letterbox
 
 SIDE = 256
 """Width and height of the model's input, pixels."""
 MOST_BOXES = 24
 """Rows of the label table: further boxes would be dropped (scenes have fewer)."""
-LEAST_PIXELS = 8.0
-"""An object less than this high or wide (the longer side), in pixels of the input, is an ignore region."""
-LEAST_VISIBLE = 0.3
-"""So is one of which less than this share is in the picture and not hidden."""
-
 _SIZES = ((640, 480), (640, 480), (640, 360), (512, 384), (512, 288), (480, 480), (360, 640), (320, 240))
 _SHOTS = 4
-
-
-def ignored(seen: Seen, letterbox: Letterbox) -> bool:
-    """Whether neither finding nor missing this object counts, in training and in evaluation."""
-    width = (seen.box.x2 - seen.box.x1) * letterbox.inner_width
-    height = (seen.box.y2 - seen.box.y1) * letterbox.inner_height
-    return max(width, height) < LEAST_PIXELS or min(width, height) < 2.0 or seen.visible < LEAST_VISIBLE
 
 
 def scene_for_training(seed: int) -> Scene:
@@ -70,7 +58,7 @@ def labelled(seen: tuple[Seen, ...], width: int, height: int) -> NDArray[np.floa
     for row, one in zip(table, seen, strict=False):
         view = box.to_view(one.box)
         corners = (view.x1 * SIDE, view.y1 * SIDE, view.x2 * SIDE, view.y2 * SIDE)
-        row[:] = (LABELS.index(one.label), *corners, float(ignored(one, box)))
+        row[:] = (LABELS.index(one.label), *corners, float(not is_countable(one, (width, height), SIDE)))
     return table
 
 

@@ -16,6 +16,7 @@ from edgedet.cameras._scene.props import Prop, props_of
 from edgedet.cameras._scene.style import LABELS, FigurePool, Style
 from edgedet.cameras._scene.vehicles import Bicycle
 from edgedet.cameras._scene.view import Part, View, outline
+from edgedet.geometry import Letterbox
 from edgedet.types import Box
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _RIDER = 32
 _PROBES = ((0.5, 0.5), (0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8))
+
+LEAST_VISIBLE = 0.3
+LEAST_PIXELS = 8.0
 
 Rectangle = tuple[float, float, float, float]
 
@@ -40,6 +44,18 @@ class Seen(NamedTuple):
     """The same as long as the object is in the scene."""
     visible: float
     """Share of the whole object that is in the picture and not behind another one, in [0, 1]; an estimate."""
+
+
+def is_countable(seen: Seen, size: tuple[int, int], side: int = 256) -> bool:
+    """Whether a detector whose input is `side` pixels wide and high can be held to finding this object.
+
+    Not where less than `LEAST_VISIBLE` of it is to be seen, or its longer side is below `LEAST_PIXELS` of the input:
+    finding such a one is no error, and neither is missing it. Training and evaluation leave these out alike.
+    """
+    inner = Letterbox.fit(*size, side, side)
+    width = (seen.box.x2 - seen.box.x1) * inner.inner_width
+    height = (seen.box.y2 - seen.box.y1) * inner.inner_height
+    return seen.visible >= LEAST_VISIBLE and max(width, height) >= LEAST_PIXELS and min(width, height) >= 2.0
 
 
 @dataclass(frozen=True, slots=True)
