@@ -35,7 +35,7 @@ FLOORS = (
     ),
     ("workers", "pipeline", "web"),
     ("app",),
-    ("demo",),
+    ("demo", "bench"),
     ("cli",),
     ("__main__",),
 )

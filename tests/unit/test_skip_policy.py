@@ -78,9 +78,7 @@ def test_data_that_is_used_passes_the_run(project: pytest.Pytester, monkeypatch:
     assert run(project, "def test_a(test_data): assert test_data.is_dir()").ret == 0
 
 
-def test_a_data_folder_that_is_missing_is_an_error(
-    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_data_folder_that_is_missing_is_an_error(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEDET_TEST_DATA", str(project.path / "gone"))
     result = run(project, "def test_a(test_data): pass")
     assert result.ret == 1
