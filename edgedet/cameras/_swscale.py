@@ -2,8 +2,8 @@
 
 The detect view is made in two steps, the planes resized first and converted to RGB after: 0.18 ms for 768x432 to
 320, against 0.47 ms for both in one pass. No accuracy is lost: mAP50-95 of YOLOv8n on 80 COCO pictures as frames of
-video, against the same pictures decoded one by one and scaled as OpenCV's bilinear does, was 0.353 against 0.352
-(320 float32), 0.329 against 0.318 (320 int8) and 0.397 against 0.384 (640 int8).
+video, against the same pictures decoded one by one and scaled as OpenCV's bilinear does, is 0.318 against 0.312
+(320 float32), 0.300 against 0.299 (320 int8) and 0.374 against 0.372 (640 int8).
 """
 
 from __future__ import annotations
