@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgedet.demo.cells import PLAIN, Grid, Ink, Span, shorten
 from edgedet.demo.picture import View, paint
 from edgedet.demo.record import Line
+from edgedet.types import ViewSize
 
 _GREEN, _YELLOW, _RED, _BLUE, _GREY = 0x5FD787, 0xFFD75F, 0xFF6F6F, 0x7FB7FF, 0x8A8A8A
 _BAR = Ink(0xFFFFFF, 0x1F4E79, bold=True)
@@ -24,6 +25,8 @@ LINE_MARKS = {"act": "▶", "good": "✓", "bad": "✗", "log": "·"}
 
 _LEAST_COLUMNS, _LEAST_ROWS = 56, 14
 """Below this there is no room for a picture."""
+_FEWEST_FACTS = 6
+"""Rows that the panel has even beside a very flat picture."""
 _WIDE = 130
 """From here on, what happened and what goes out stand side by side."""
 
@@ -57,7 +60,7 @@ def compose(snapshot: Snapshot, columns: int, rows: int) -> Grid:
     if columns < _LEAST_COLUMNS or rows < _LEAST_ROWS:
         _small(grid, snapshot)
         return grid
-    height = _picture_rows(columns, rows)
+    height = _picture_rows(snapshot, columns, rows)
     panel = _panel_columns(columns)
     current = snapshot.state in {"watching", "degraded"}
     width = columns - panel - 1
@@ -81,14 +84,16 @@ def compose(snapshot: Snapshot, columns: int, rows: int) -> Grid:
     return grid
 
 
-def _picture_rows(columns: int, rows: int) -> int:
-    """As high as a 4:3 picture of the width is, but a third of the screen is left for words."""
-    wanted = (columns - _panel_columns(columns)) * 3 // 8
-    return max(6, min(wanted, rows - max(9, rows // 3)))
+def _picture_rows(snapshot: Snapshot, columns: int, rows: int) -> int:
+    """As high as the picture is at that width, but a third of the screen is left for words."""
+    frame = ViewSize(4, 3) if snapshot.view is None else snapshot.view.frame
+    # A cell is twice as high as it is wide.
+    wanted = round((columns - _panel_columns(columns) - 1) * frame.height / frame.width / 2)
+    return max(_FEWEST_FACTS, min(wanted, rows - max(9, rows // 3)))
 
 
 def _panel_columns(columns: int) -> int:
-    return max(34, min(52, columns * 2 // 5))
+    return max(34, min(44, columns * 2 // 5))
 
 
 def _bar(grid: Grid, row: int, left: str, right: str) -> None:

@@ -46,8 +46,8 @@ def figures(record: Record) -> dict[str, str]:
         "dropped": str(camera.get("dropped", "-")),
         "latency": _percentiles(camera.get("latency_ms")),
         "inference": _percentiles(camera.get("inference_ms")),
-        "cpu": _number(process.get("cpu_percent"), " %"),
-        "memory": _number(process.get("pss_mb"), " MB"),
+        "cpu": _number(process.get("cpu_percent"), " %", digits=0),
+        "memory": _number(process.get("pss_mb"), " MB", digits=0),
     }
 
 
@@ -57,8 +57,8 @@ def _percentiles(value: Any) -> str:
     return f"p50 {value.get('p50', 0):.1f}, p99 {value.get('p99', 0):.1f} ms"
 
 
-def _number(value: Any, unit: str) -> str:
-    return f"{value:.1f}{unit}" if isinstance(value, int | float) else "-"
+def _number(value: Any, unit: str, digits: int = 1) -> str:
+    return f"{value:.{digits}f}{unit}" if isinstance(value, int | float) else "-"
 
 
 def _brief(value: Any) -> Any:

@@ -84,7 +84,7 @@ class Screen:
             ("rate", f"{record.rate():.1f}/s of {known['captured']} captured"),
             ("latency", known["latency"]),
             ("invoke", known["inference"]),
-            ("cost", f"CPU {known['cpu']}, memory {known['memory']}"),
+            ("cost", f"CPU {known['cpu']}, {known['memory']}"),
             ("MQTT", f"{record.messages:,} messages{'' if record.linked else ', no broker'}"),
         ]
         return tuple(facts)

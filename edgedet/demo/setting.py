@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgedet.app.model import BUNDLED_MODEL, Model, open_model
 from edgedet.app.sources import source_of
+from edgedet.cameras._scene.style import LABELS
 from edgedet.demo.score import Truth
 from edgedet.errors import SourceError, UsageError
 
@@ -58,7 +59,9 @@ class Setting:
             "min_score": 0.5 if self.truth is None else 0.4,
         }
         if self.truth is not None:
-            detect["objects"] = {label: {} for label in self.model.labels}
+            # A model of more classes than the scene has could only be wrong about the others.
+            known = [label for label in self.model.labels if label in LABELS]
+            detect |= {"labels": known, "objects": {label: {} for label in known}}
         settings = {
             "version": 1,
             "device": self.device,
