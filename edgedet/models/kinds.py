@@ -55,7 +55,7 @@ class Layout:
     logits: bool = False
     """The scores still need a sigmoid; for SPLIT."""
     bins: bool = False
-    """Boxes are distributions over distances, 64 channels; otherwise x1 y1 x2 y2. For SPLIT."""
+    """Boxes are distributions over distances, 64 channels; otherwise cx cy w h. For SPLIT."""
     roles: tuple[int, ...] = (0,)
     """Places among the outputs: the one tensor, or an SSD's boxes, class ids, scores and count."""
 
