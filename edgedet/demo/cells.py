@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UPPER_HALF = "▀"
+QUADRANTS = " ▘▝▀▖▌▞▛"
+"""By which corners are in front: 1 upper left, 2 upper right, 4 lower left. The lower right is always behind: what
+has it in front is the same with the colours exchanged."""
 _GREYS = " .:-=+*#%@"
 
 
@@ -60,17 +63,12 @@ class Grid:
         return column
 
     def put_picture(self, row: int, column: int, picture: NDArray[np.uint8]) -> None:
-        """Paint RGB of shape (2 x rows, columns, 3), two pixels a cell, one above the other."""
+        """Paint RGB of shape (2 x rows, 2 x columns, 3), four pixels a cell, in the two colours that suit them best."""
         if not picture.size:
             return
-        wide = picture.astype("uint32")
-        packed = (wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]).tolist()
-        for number in range(len(packed) // 2):
-            above, below = packed[2 * number], packed[2 * number + 1]
-            cells = [Cell(UPPER_HALF, Ink(top, bottom)) for top, bottom in zip(above, below, strict=True)]
-            if 0 <= row + number < self.rows:
-                line = self.cells[row + number]
-                line[column : column + len(cells)] = cells[: max(0, self.columns - column)]
+        for offset, cells in enumerate(_cells_of(picture)):
+            if 0 <= row + offset < self.rows:
+                self.cells[row + offset][column : column + len(cells)] = cells[: max(0, self.columns - column)]
 
     def text(self) -> list[str]:
         """The rows without colour; a picture becomes letters of more or less ink."""
@@ -97,8 +95,39 @@ def _is_one_wide(character: str) -> bool:
     )
 
 
+def _cells_of(picture: NDArray[np.uint8]) -> list[list[Cell]]:
+    """Each 2 x 2 pixels as one cell: of the seven ways to part them in two, the one that loses least."""
+    import numpy as np
+
+    rows, columns = picture.shape[0] // 2, picture.shape[1] // 2
+    corners = picture[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2, 3).transpose(1, 3, 0, 2, 4)
+    corners = corners.reshape(4, rows, columns, 3).astype(np.float32)
+    best = np.full((rows, columns), np.inf, np.float32)
+    shape = np.zeros((rows, columns), np.uint8)
+    colours = np.zeros((2, rows, columns, 3), np.float32)
+    # The halves last: where several lose nothing, as in a plain sky, the plainest is taken.
+    for mask in (1, 2, 4, 6, 7, 5, 3):
+        front = [number for number in range(4) if mask >> number & 1]
+        back = [number for number in range(4) if not mask >> number & 1]
+        means = corners[front].mean(axis=0), corners[back].mean(axis=0)
+        loss = sum(
+            ((corners[which] - mean) ** 2).sum(axis=(0, 3)) for which, mean in zip((front, back), means, strict=True)
+        )
+        better = loss <= best
+        best = np.where(better, loss, best)
+        shape[better] = mask
+        for side in (0, 1):
+            colours[side][better] = means[side][better]
+    packed = colours.astype(np.uint32) @ np.array((65536, 256, 1), np.uint32)
+    shapes, fronts, backs = shape.tolist(), packed[0].tolist(), packed[1].tolist()
+    return [
+        [Cell(QUADRANTS[mask], Ink(front, back)) for mask, front, back in zip(*line, strict=True)]
+        for line in zip(shapes, fronts, backs, strict=True)
+    ]
+
+
 def _letter(cell: Cell) -> str:
-    if cell.text != UPPER_HALF or cell.ink.front is None or cell.ink.back is None:
+    if cell.text not in QUADRANTS or cell.ink.front is None or cell.ink.back is None:
         return cell.text
     return _GREYS[(_luma(cell.ink.front) + _luma(cell.ink.back)) * len(_GREYS) // 512]
 

@@ -62,20 +62,20 @@ class Judge:
         """Judge frames for ever."""
         while True:
             frame = await self._queue.get()
-            truth, comparison = await asyncio.to_thread(self._judge, frame)
+            comparison = await asyncio.to_thread(self._judge, frame)
             view = None
             if frame.pixels is not None:
                 missed, false = (comparison.missed, comparison.false) if comparison else ((), ())
                 view = View(frame.pixels, self._view, frame.frame, frame.detections, missed, false)
-            labels = ByLabel(
-                Counter(known.label for known in truth), Counter(found.label for found in frame.detections)
-            )
+            if comparison is None:
+                labels = ByLabel(found=Counter(found.label for found in frame.detections))
+            else:
+                labels = ByLabel(Counter(known.label for known in comparison.counted), Counter(comparison.found))
             self._record.judge_frame(view, comparison.score if comparison else None, labels)
 
-    def _judge(self, frame: _Frame) -> tuple[Sequence[Truth], Comparison | None]:
+    def _judge(self, frame: _Frame) -> Comparison | None:
         if self._truth is None:
-            return (), None
+            return None
         letterbox = Letterbox.fit(frame.frame.width, frame.frame.height, self._view.width, self._view.height)
         scale = (float(letterbox.inner_width), float(letterbox.inner_height))
-        comparison = compare(self._truth(frame.pts_s), frame.detections, scale)
-        return comparison.counted, comparison
+        return compare(self._truth(frame.pts_s), frame.detections, scale)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
-from edgedet.demo.cells import PLAIN, Grid, Ink, Span, shorten
+from edgedet.demo.cells import PLAIN, Grid, Ink, shorten
 from edgedet.demo.picture import View, paint
 from edgedet.demo.record import Line
 from edgedet.types import ViewSize
@@ -25,6 +26,7 @@ LINE_MARKS = {"act": "▶", "good": "✓", "bad": "✗", "log": "·"}
 
 _LEAST_COLUMNS, _LEAST_ROWS = 56, 14
 """Below this there is no room for a picture."""
+_NAME_COLUMNS = 9
 _FEWEST_FACTS = 6
 """Rows that the panel has even beside a very flat picture."""
 _WIDE = 130
@@ -111,16 +113,18 @@ def _banner(grid: Grid, row: int, width: int, text: str) -> None:
 def _panel(grid: Grid, snapshot: Snapshot, row: int, column: int, height: int) -> None:
     end = row + height
     state, _, reasons = snapshot.health.partition(" ")
-    spans: list[list[Span]] = [
-        [("health   ", _FAINT), (state, _STATE_INKS.get(state, _BOLD)), (f" {reasons}", PLAIN)],
-        [(f"{snapshot.camera:<9}", _FAINT), (snapshot.state, _STATE_INKS.get(snapshot.state, _BOLD))],
+    facts: list[tuple[str, str, Ink]] = [
+        ("health", state, _STATE_INKS.get(state, _BOLD)),
+        ("", reasons, PLAIN),
+        (snapshot.camera, snapshot.state, _STATE_INKS.get(snapshot.state, _BOLD)),
+        *((name, value, _BOLD if name == "now" else PLAIN) for name, value in snapshot.facts),
     ]
-    spans += [[(f"{name:<9}", _FAINT), (value, _BOLD if name == "now" else PLAIN)] for name, value in snapshot.facts]
-    for line in spans:
-        if row >= end:
-            return
-        grid.put(row, column, line)
-        row += 1
+    for name, value, ink in facts:
+        for number, part in enumerate(textwrap.wrap(value, max(8, grid.columns - column - _NAME_COLUMNS))):
+            if row >= end:
+                return
+            grid.put(row, column, [(f"{'' if number else name:<{_NAME_COLUMNS}}", _FAINT), (part, ink)])
+            row += 1
 
 
 def _told(grid: Grid, snapshot: Snapshot, row: int, column: int, limit: int, height: int) -> None:

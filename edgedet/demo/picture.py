@@ -43,7 +43,7 @@ def paint(grid: Grid, view: View, row: int, column: int, columns: int, rows: int
     width, height = _fit(view.frame, columns, rows)
     if width < 1 or height < 1:
         return
-    row, column = row + (rows - height // 2) // 2, column + (columns - width) // 2
+    row, column = row + (rows - height // 2) // 2, column + (columns - width // 2) // 2
     pixels = _shrink(view, letterbox, width, height)
     if not current:
         pixels = (pixels * _DIMMED).astype(np.uint8)
@@ -53,13 +53,16 @@ def paint(grid: Grid, view: View, row: int, column: int, columns: int, rows: int
         _outline(pixels, found.box, colour_of(found.class_id), every=1)
     grid.put_picture(row, column, pixels)
     for number, found in reversed(list(enumerate(view.detections))):
-        _name(grid, found, number in view.false, (row, column, width, height // 2))
+        _name(grid, found, number in view.false, (row, column, width // 2, height // 2))
 
 
 def _fit(frame: ViewSize, columns: int, rows: int) -> tuple[int, int]:
-    """Pixels that a picture of this shape takes of columns x rows cells; a cell is two pixels high."""
-    scale = min(columns / frame.width, 2 * rows / frame.height)
-    return max(0, round(frame.width * scale)), max(0, round(frame.height * scale) // 2 * 2)
+    """Pixels that a picture of this shape takes of columns x rows cells, four a cell.
+
+    A cell is twice as high as it is wide, and so is each of its four pixels.
+    """
+    scale = min(2 * columns / frame.width, 4 * rows / frame.height)
+    return max(0, round(frame.width * scale)) // 2 * 2, max(0, round(frame.height * scale / 2)) // 2 * 2
 
 
 def _shrink(view: View, letterbox: Letterbox, width: int, height: int) -> NDArray[np.uint8]:

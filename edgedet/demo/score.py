@@ -67,6 +67,8 @@ class Comparison:
     score: Score
     counted: tuple[Truth, ...]
     """The objects that count: large enough, and enough of them to be seen."""
+    found: tuple[str, ...]
+    """Labels of those that were found."""
     missed: tuple[Box, ...]
     false: tuple[int, ...]
     """Indices of the detections that are nothing of the scene."""
@@ -83,6 +85,7 @@ def compare(truth: Sequence[Truth], detections: Sequence[Detection], view_scale:
     counted = [known for known in truth if _counts(known, view_scale)]
     excused = [known for known in truth if not _counts(known, view_scale)]
     open_truth = list(counted)
+    labels = []
     false = []
     for number, found in enumerate(detections):
         best, overlap = None, _SAME_OBJECT
@@ -92,10 +95,11 @@ def compare(truth: Sequence[Truth], detections: Sequence[Detection], view_scale:
                 best, overlap = known, shared
         if best is not None:
             open_truth.remove(best)
+            labels.append(best.label)
         elif all(intersection_over_union(known.box, found.box) < _EXCUSED for known in excused):
             false.append(number)
     score = Score(len(counted), len(counted) - len(open_truth), len(false))
-    return Comparison(score, tuple(counted), tuple(known.box for known in open_truth), tuple(false))
+    return Comparison(score, tuple(counted), tuple(labels), tuple(known.box for known in open_truth), tuple(false))
 
 
 def _counts(known: Truth, view_scale: tuple[float, float]) -> bool:

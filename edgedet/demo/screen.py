@@ -72,15 +72,15 @@ class Screen:
         if self._setting.truth is not None:
             facts += [("now", str(record.now)), ("so far", str(record.total))]
             names = [label for label in self._setting.model.labels if record.labels.truth[label]]
-            beside = [f"{name} {record.labels.found[name]} of {record.labels.truth[name]}" for name in names]
+            beside = [f"{name} {record.labels.found[name]}/{record.labels.truth[name]}" for name in names]
             facts.append(("", ", ".join(beside)))
         else:
             found = ", ".join(f"{count} {label}" for label, count in record.labels.found.most_common(5))
             facts.append(("now", found or "nothing found"))
         counts = ", ".join(f"{label} {count}" for label, count in sorted(record.counts().items()) if count != "0")
-        kept = "" if record.state() in {"watching", "degraded"} else " (kept)"
+        kept = "" if record.state() in {"watching", "degraded"} else "kept: "
         facts += [
-            ("counts", f"{counts or '0'}{kept}"),
+            ("counts", f"{kept}{counts or '0'}"),
             ("rate", f"{record.rate():.1f}/s of {known['captured']} captured"),
             ("latency", known["latency"]),
             ("invoke", known["inference"]),

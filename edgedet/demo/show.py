@@ -28,7 +28,7 @@ from edgedet.demo.script import Script
 from edgedet.demo.setting import Options, Setting, decide
 from edgedet.demo.subscriber import clear_retained, listening, probe
 from edgedet.demo.summary import judge_goodbye, judge_truth, summary_lines
-from edgedet.demo.terminal import Terminal, colours_of, is_screen, keys
+from edgedet.demo.terminal import Terminal, is_screen, keys
 from edgedet.errors import EdgedetError, ExitCode
 from edgedet.outputs.connection import Connection
 from edgedet.settings import load_settings
@@ -122,7 +122,7 @@ class _Show:
         if not is_screen(stream, os.environ):
             await Lines(stream, record, with_truth=self._setting.truth is not None).run()
             return
-        terminal = Terminal(stream, colours_of(os.environ, stream.encoding))
+        terminal = Terminal(stream, os.environ)
         screen = Screen(terminal, record, self._setting, broker, self._options.seconds)
         with terminal.shown(), keys(self._on_key):
             await screen.run()

@@ -13,7 +13,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import TextIO
 
-from edgedet.demo.cells import Cell, Grid, Ink
+from edgedet.demo.cells import QUADRANTS, UPPER_HALF, Cell, Grid, Ink
 
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"
 """The other screen (what was on the terminal comes back afterwards), no cursor, no wrapping at the edge."""
@@ -47,12 +47,21 @@ def is_screen(stream: TextIO, environment: Mapping[str, str]) -> bool:
     return stream.isatty() and environment.get("TERM", "dumb") not in {"dumb", ""}
 
 
+def has_quadrants(environment: Mapping[str, str]) -> bool:
+    """Whether its font has quarters of a cell; that of the Linux console has halves."""
+    return environment.get("TERM") != "linux"
+
+
+_TO_HALVES = {ord(character): UPPER_HALF for character in QUADRANTS.strip()}
+
+
 class Terminal:
     """Shows grids in place, as long as `shown` is entered."""
 
-    def __init__(self, stream: TextIO, colours: Colours) -> None:
+    def __init__(self, stream: TextIO, environment: Mapping[str, str]) -> None:
         self._stream = stream
-        self._colours = colours
+        self._colours = colours_of(environment, stream.encoding)
+        self._glyphs = {} if has_quadrants(environment) else _TO_HALVES
         self._rows: list[list[Cell]] = []
 
     def size(self) -> tuple[int, int]:
@@ -82,7 +91,7 @@ class Terminal:
             if same_shape and row == self._rows[number]:
                 continue
             output.append(f"\x1b[{number + 1};1H")
-            output.append(f"{plain[number]}\x1b[K" if plain else encode_row(row, self._colours))
+            output.append(f"{plain[number]}\x1b[K" if plain else encode_row(row, self._colours).translate(self._glyphs))
         self._rows = grid.cells
         if output:
             self._write("".join(output))
