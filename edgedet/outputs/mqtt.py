@@ -244,7 +244,6 @@ class MqttOutput:
         self._connections += 1
         self._denied.clear()
         link.subscribe(self._topics.subscriptions())
-        self._outbox.link_lost()
         self._outbox.put_state(self._topics.availability, _ONLINE)
         self._tell_connected()
         self._pump()

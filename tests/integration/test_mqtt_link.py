@@ -153,10 +153,13 @@ async def test_a_host_that_does_not_exist_is_said_in_a_sentence() -> None:
         assert output.status.message.startswith("no broker at mqtt://broker.invalid:1883: ")
 
 
-async def test_a_stop_does_not_wait_for_a_connection_that_hangs() -> None:
+async def test_a_stop_does_not_wait_for_a_connection_that_hangs_and_hangs_up_when_it_comes_about(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with socket.socket() as full, contextlib.ExitStack() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
+        full.settimeout(10)
         for _ in range(3):
             # Fills the queue of a port that accepts nothing; whoever comes next waits for seconds.
             one = waiting.enter_context(socket.socket())
@@ -167,6 +170,24 @@ async def test_a_stop_does_not_wait_for_a_connection_that_hangs() -> None:
             await eventually(lambda: any(thread.name == "mqtt-connect" for thread in threading.enumerate()))
         assert output.status.code is None
         assert any(thread.name == "mqtt-connect" for thread in threading.enumerate())
+        late = await asyncio.to_thread(_accept_one_that_talks, full)
+        assert late.startswith(b"\x10")
+    await eventually(lambda: not any(thread.name == "mqtt-connect" for thread in threading.enumerate()))
+    assert not caplog.records
+
+
+def _accept_one_that_talks(server: socket.socket) -> bytes:
+    """Take connections until one says something; all that it says until it hangs up."""
+    while True:
+        connected, _ = server.accept()
+        with connected:
+            connected.settimeout(0.2)
+            with contextlib.suppress(TimeoutError):
+                said = b""
+                while data := connected.recv(4096):
+                    said += data
+                if said:
+                    return said
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -169,6 +169,18 @@ async def test_a_frozen_broker_is_found_out_while_sending_goes_on_with_bounded_m
         await eventually(lambda: output.status.connected)
 
 
+async def test_a_message_that_no_socket_buffer_holds_is_finished_when_the_broker_reads_again(broker: Broker) -> None:
+    async with MqttOutput(connection(broker.port), TOPICS, pace=QUICK) as output:
+        await eventually(lambda: output.status.connected and not output.statistics().waiting)
+        broker.freeze()
+        output.send(state(TOPICS.snapshot("porch", "person"), bytes(30_000_000)))
+        broker.thaw()
+        # In one go as there is room, not in pieces at the next second's look.
+        async with asyncio.timeout(6):
+            await eventually(lambda: not output.statistics().waiting)
+        assert output.statistics().reconnects == 0
+
+
 async def test_a_stop_beside_a_frozen_broker_ends_by_itself(broker: Broker) -> None:
     pace = Pace(flush_s=0.2)
     async with asyncio.timeout(15):
@@ -250,13 +262,18 @@ async def test_a_message_larger_than_the_broker_takes_is_refused_here_and_the_li
             assert "the broker takes 2000" in output.status.message
 
 
-async def test_two_daemons_of_one_name_are_told_why_they_throw_each_other_out(broker: Broker) -> None:
-    async with MqttOutput(connection(broker.port), TOPICS, pace=QUICK):
+async def test_two_daemons_of_one_name_are_told_why_they_throw_each_other_out_and_grow_tired_of_it(
+    broker: Broker,
+) -> None:
+    pace = Pace(first_delay_s=0.01)
+    async with MqttOutput(connection(broker.port), TOPICS, pace=pace):
         messages: list[str] = []
         async with MqttOutput(
-            connection(broker.port), TOPICS, on_status=lambda status: messages.append(status.message), pace=QUICK
-        ):
+            connection(broker.port), TOPICS, on_status=lambda status: messages.append(status.message), pace=pace
+        ) as second:
             await eventually(lambda: any("does another client use the id 'edgedet'?" in said for said in messages))
+            await asyncio.sleep(1.5)
+            assert second.statistics().reconnects < 30
 
 
 async def test_a_state_that_is_forgotten_leaves_the_broker(broker: Broker) -> None:
