@@ -74,8 +74,11 @@ async def _feed(
     try:
         async for frame in frames:
             await pending.put((frame, await _hand_over(frame, detector, limits)))
-    finally:
+    except EdgedetError:
+        # What was handed over before still comes out; only then is the error told.
         await pending.put(None)
+        raise
+    await pending.put(None)
 
 
 async def _hand_over(frame: Frame, detector: Detector, limits: Callable[[], Limits]) -> asyncio.Future[RawResult]:
@@ -162,6 +165,7 @@ async def _feed_newest(
                 continue
             await pending.put((frame, answer))
     except EndOfStream:
-        pass
-    finally:
         await pending.put(None)
+    except EdgedetError:
+        await pending.put(None)
+        raise
