@@ -28,7 +28,9 @@ def frame_of(
         format=layout,
         dst_colorspace=matrix,
         dst_color_range=colour_range,
-        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+        interpolation=Interpolation.BICUBIC,
+        # With threads swscale does not always write ten-bit chroma the same.
+        threads=1,
     )
     # FFmpeg numbers BT.601 differently in frames (SMPTE 170M, 6) and in its scaler (5).
     frame.colorspace = 6 if matrix == Colorspace.ITU601 else int(matrix)
