@@ -34,7 +34,7 @@ def test_a_steady_rate_is_read_as_itself_after_the_window_has_slid(fps: int) -> 
     rate = Rate()
     for frame in range(fps * 100):
         rate.count(frame * S // fps)
-    assert rate.per_second(100 * S) == pytest.approx(fps, rel=0.05)
+    assert rate.per_second(100 * S) == pytest.approx(fps, rel=0.01)
 
 
 def test_a_rate_says_nothing_in_its_first_second_and_zero_after_a_silence() -> None:
