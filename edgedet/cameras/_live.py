@@ -33,6 +33,7 @@ class LiveCamera:
         self._silence_s = silence_s
         self._container: InputContainer | None = None
         self._stalled = False
+        self._given = 0
 
     @property
     def live(self) -> bool:
@@ -80,50 +81,44 @@ class LiveCamera:
         painter = Painter()
         stream = video_stream(self._container, self._name)
         packets = self._container.demux(stream)
-        first_ns: int | None = None
-        last_ns = time.monotonic_ns()
+        first_ns = last_ns = time.monotonic_ns()
         while True:
-            patience_s = self._first_frame_s if first_ns is None else self._silence_s
-            decoded = self._next(packets, stream, given=first_ns is not None)
-            now_ns = time.monotonic_ns()
+            decoded = self._next(packets, stream)
             # Whatever came: a read that times out hands over the part of a frame that it had, and that may be decoded.
-            if now_ns - last_ns > patience_s * 1e9:
-                raise self._stall(given=first_ns is not None)
+            patience_s = self._silence_s if self._given else self._first_frame_s
+            if time.monotonic_ns() - last_ns > patience_s * 1e9:
+                raise self._stall(patience_s)
             for frame in decoded:
                 now_ns = time.monotonic_ns()
-                if first_ns is None:
+                if not self._given:
                     first_ns = now_ns
+                self._given += 1
                 # By our own clock: the time stamps of a stream may be missing, or jump when its sender learns the hour.
                 yield FrameShot(frame, painter, now_ns, (now_ns - first_ns) / 1e9)
             if decoded:
                 last_ns = time.monotonic_ns()
 
-    def _next(self, packets: Iterator[Packet[VideoStream]], stream: VideoStream, *, given: bool) -> list[VideoFrame]:
+    def _next(self, packets: Iterator[Packet[VideoStream]], stream: VideoStream) -> list[VideoFrame]:
         """What the next packet gives; nothing for one that is damaged."""
         try:
             packet = next(packets, None)
         except ExitError:
-            raise self._stall(given=given) from None
+            raise self._stall(self._silence_s) from None
         except FFmpegError as error:
-            raise self._lost(reason_of(error), given=given) from None
+            raise self._lost(reason_of(error), "camera_absent") from None
         if packet is None or not packet.size:
-            raise self._lost("the other side has closed the stream", given=given)
+            raise self._lost("the other side has closed the stream", "camera_absent")
         try:
             return stream.codec_context.decode(packet)
         except FFmpegError:
             return []
 
-    def _stall(self, *, given: bool) -> SourceError:
+    def _stall(self, waited_s: float) -> SourceError:
         self._stalled = True
-        waited_s = self._silence_s if given else self._first_frame_s
-        message = f"{self._name}: no picture for {waited_s:g} s"
-        hint = "Check that the camera is running and its network or cable is good."
-        if given:
-            return SourceLost(message, hint=hint, code="camera_stalled")
-        return SourceError(message, hint=hint, code="camera_stalled")
+        return self._lost(f"no picture for {waited_s:g} s", "camera_stalled")
 
-    def _lost(self, reason: str, *, given: bool) -> SourceError:
+    def _lost(self, reason: str, code: str) -> SourceError:
         hint = "Check that the camera is running and its network or cable is good."
-        if given:
-            return SourceLost(f"{self._name} has stopped: {reason}", hint=hint, code="camera_absent")
-        return SourceError(f"{self._name} gives no picture: {reason}", hint=hint, code="camera_absent")
+        if self._given:
+            return SourceLost(f"{self._name} breaks off at frame {self._given}: {reason}", hint=hint, code=code)
+        return SourceError(f"{self._name} gives no picture: {reason}", hint=hint, code=code)

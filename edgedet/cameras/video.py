@@ -113,7 +113,7 @@ class VideoCamera:
             yield from reading.shots(painter, offset_s)
             given += reading.given
             if reading.damaged:
-                self._note(f"{path}: {reading.damaged} damaged frames were left out")
+                self._note(f"{path}: damaged frames that were left out: {reading.damaged}")
             reason = reading.reason_of_break()
             if not reading.given:
                 reason = reason or "none of its data can be decoded"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -74,13 +75,14 @@ def test_a_camera_that_hangs_is_stalled_within_the_time_out(server: RtspServer) 
     # Leaving included: to take leave of a server that hangs would take as long again.
     assert time.monotonic() - acted_at < 2.5
     assert error.code == "camera_stalled"
-    assert "no picture for 1.5 s" in str(error)
+    assert re.search(r"breaks off at frame 1\d: no picture for 1\.5 s", str(error))
 
 
 def test_a_camera_that_goes_away_is_lost_at_once(server: RtspServer) -> None:
     acted_at, error = lost_after(server, server.process.kill)
     assert time.monotonic() - acted_at < 1.4
     assert error.code == "camera_absent"
+    assert "the other side has closed the stream" in str(error)
 
 
 def test_a_camera_that_does_not_answer_is_refused_after_the_time_out(server: RtspServer) -> None:
