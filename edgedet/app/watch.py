@@ -144,7 +144,8 @@ class CameraWatch:
         """
         if self._fact.state is not CameraState.BLIND:
             self._tell(CameraFacts(CameraState.STARTING, None, self._fact.last_frame_at))
-        worker = CameraWorker(self.spec, lambda note: _log.warning("%s: %s", self.name, note))
+        spec = replace(self.spec, first_seq=self._captured_before)
+        worker = CameraWorker(spec, lambda note: _log.warning("%s: %s", self.name, note))
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(worker)

@@ -46,6 +46,8 @@ class CameraSpec:
     """The detect view: the model's input size."""
     slots: int
     """How many frames may be under way at once."""
+    first_seq: int = 0
+    """Number of the first frame: a camera that was replaced goes on counting."""
     full_view: bool = False
     """Whether the full picture is wanted beside the detect view."""
     max_fps: float | None = None
@@ -147,6 +149,7 @@ class CameraWorker:
                     "view": [spec.view.width, spec.view.height],
                     "slots": layout.slots,
                     "full_bytes": layout.full_bytes,
+                    "first_seq": spec.first_seq,
                     "masks": spec.masks,
                     "min_interval_s": 1.0 / spec.max_fps if spec.max_fps else 0.0,
                 },

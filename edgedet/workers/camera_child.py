@@ -82,42 +82,68 @@ class Slots:
         return pixel_format
 
 
+class Pace:
+    """Lets frames through at a rate at most, on a grid of due times, so that jitter neither adds up nor costs frames."""
+
+    _LEEWAY = 0.1
+    """Share of the interval by which a frame may be early: a camera of 15 frames a second that is wanted at 5 must not
+    fall to 3.75 because every third frame comes a millisecond too soon."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_ns = int(interval_s * 1e9)
+        self._due_ns: int | None = None
+
+    def early_ns(self, now_ns: int) -> int:
+        """How long until a frame may pass; 0 if now."""
+        if self._due_ns is None:
+            return 0
+        return max(0, self._due_ns - int(self._LEEWAY * self._interval_ns) - now_ns)
+
+    def passed(self, now_ns: int) -> None:
+        """A frame has gone through."""
+        if self._due_ns is None or now_ns - self._due_ns > self._interval_ns:
+            self._due_ns = now_ns
+        self._due_ns += self._interval_ns
+
+
 class CameraChild:
     """A driver's frames, and the daemon at the other end of the socket."""
 
-    def __init__(self, connection: socket.socket, slots: Slots, header: memoryview, min_interval_s: float) -> None:
+    def __init__(self, connection: socket.socket, slots: Slots, header: memoryview, pace: Pace, first_seq: int) -> None:
         self._connection = connection
         self._slots = slots
         self._header = header
-        self._min_interval_ns = int(min_interval_s * 1e9)
+        self._pace = pace
+        self._first_seq = first_seq
         self._notes = 0
 
     def run(self, camera: Camera) -> None:
         """Hand over every frame that the policy lets through, then say that the source has ended."""
         self._tell_notes(camera)
-        due_ns = 0
-        seq = -1
-        for seq, shot in enumerate(camera.frames()):
+        captured = 0
+        for captured, shot in enumerate(camera.frames(), 1):
             now_ns = time.monotonic_ns()
-            self._header[CAPTURED] = seq + 1
+            self._header[CAPTURED] = captured
             self._header[CAPTURED_AT] = now_ns
             if len(camera.notes) > self._notes:
                 self._tell_notes(camera)
-            if now_ns < due_ns:
+            early_ns = self._pace.early_ns(now_ns)
+            if early_ns:
                 if camera.live:
                     continue
                 # A source that waits for us loses nothing by the limit: it just goes slower.
-                time.sleep((due_ns - now_ns) / 1e9)
-                now_ns = due_ns
+                self._header[WAITING] = 1
+                time.sleep(early_ns / 1e9)
+                self._header[CAPTURED_AT] = time.monotonic_ns()
+                self._header[WAITING] = 0
             slot = self._take_slot(camera)
             if slot is None:
                 continue
-            # A tenth of leeway: a camera of 15 frames a second that is wanted at 5 must not fall to 3.75 by jitter.
-            due_ns = now_ns + self._min_interval_ns - self._min_interval_ns // 10
-            self._hand_over(slot, seq, shot)
+            self._pace.passed(now_ns + early_ns)
+            self._hand_over(slot, self._first_seq + captured - 1, shot)
         if len(camera.notes) > self._notes:
             self._tell_notes(camera)
-        self._connection.send(pack_ended(seq + 1))
+        self._connection.send(pack_ended(captured))
 
     def _hand_over(self, slot: int, seq: int, shot: Shot) -> None:
         pixel_format = self._slots.draw(slot, shot)
@@ -132,6 +158,7 @@ class CameraChild:
             while not free:
                 self._receive(0)
                 self._drain()
+            self._header[CAPTURED_AT] = time.monotonic_ns()
             self._header[WAITING] = 0
         return free.pop() if free else None
 
@@ -181,7 +208,7 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
     with driver.open_camera(settings) as camera:
         opened = {"live": camera.live, "expected_frames": camera.expected_frames}
         connection.send(pack_json(Kind.OPENED, opened))
-        child = CameraChild(connection, slots, memory.header(shared), start["min_interval_s"])
+        child = CameraChild(connection, slots, memory.header(shared), Pace(start["min_interval_s"]), start["first_seq"])
         child.run(camera)
 
 
