@@ -11,15 +11,11 @@ import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import av
-from av.error import FFmpegError
-
-from edgedet.cameras._live import LiveCamera
-from edgedet.cameras._pyav import reason_of
 from edgedet.errors import SourceError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.error import FFmpegError
 
     from edgedet.cameras import Camera
 
@@ -51,6 +47,9 @@ class Settings:
 
 def open_camera(settings: Settings) -> Camera:
     """The source, opened when it is entered."""
+    # Here, so that a configuration is read without FFmpeg: it takes 60 ms and 30 MB.
+    from edgedet.cameras._live import LiveCamera
+
     return LiveCamera(settings.device, lambda: _connect(settings), first_frame_s=_FIRST_FRAME_S, silence_s=_SILENCE_S)
 
 
@@ -68,6 +67,9 @@ def options_of(settings: Settings) -> dict[str, str]:
 
 
 def _connect(settings: Settings) -> InputContainer:
+    import av
+    from av.error import FFmpegError
+
     device = settings.device
     try:
         return av.open(device, format="v4l2", options=options_of(settings))
@@ -76,6 +78,8 @@ def _connect(settings: Settings) -> InputContainer:
 
 
 def _refusal(device: str, error: FFmpegError) -> SourceError:
+    from edgedet.cameras._pyav import reason_of
+
     match error.errno:
         case errno.ENOENT | errno.ENXIO | errno.ENODEV:
             return SourceError(

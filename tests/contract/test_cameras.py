@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -140,6 +142,15 @@ def test_making_a_source_opens_nothing_and_entering_it_says_what_is_wrong(name: 
     assert "\n" not in caught.value.message
     assert caught.value.hint
     assert caught.value.code
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_settings_of_a_source_are_read_without_its_driver(name: str) -> None:
+    # The process that reads the configuration runs for months and opens no source itself.
+    drivers = {"av", "PIL", "simplejpeg", "picamera2", "libcamera"}
+    script = f"import sys, edgedet.cameras.{name}; print(*{drivers} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_stamps_rise_and_are_of_the_monotonic_clock(make: Callable[[], Camera]) -> None:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from clips import colourful
-from edgedet.cameras import images
+from edgedet.cameras import _pictures, images
 from edgedet.errors import SourceError
 from edgedet.types import PixelFormat
 
 
 def pixels_of(path: Path) -> NDArray[np.uint8]:
-    return images.decode(path, str(path))
+    return _pictures.decode(path, str(path))
 
 
 def save(path: Path, width: int = 60, height: int = 40, mode: str = "RGB", **options: object) -> Path:
