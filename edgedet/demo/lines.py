@@ -39,6 +39,8 @@ class Lines:
 
     def _heard(self, heard: Heard) -> None:
         """States as they come; what comes with every frame is left to the status."""
+        if not heard.payload:  # retained by somebody else's broker, and taken away at the end
+            return
         below = heard.topic.removeprefix(f"{self._record.base}/")
         if below in {"availability", "health"} or below == f"{self._record.camera}/state":
             at_s = heard.at - self._record.started

@@ -13,6 +13,7 @@ from edgedet.app.sources import source_of
 from edgedet.cameras._scene.style import LABELS
 from edgedet.demo.score import Truth
 from edgedet.errors import SourceError, UsageError
+from edgedet.outputs.connection import parse_url
 
 FRAMES_A_SECOND = 15.0
 _STATS_EVERY_S = 2.0
@@ -91,11 +92,16 @@ def decide(options: Options) -> Setting:
     """Look at what was asked for.
 
     Raises:
-        UsageError: a source of still pictures, or of a kind that nobody reads.
+        UsageError: a URL that is none, a source of still pictures, or of a kind that nobody reads.
         SourceError: there is no such file or device.
         ModelError: the model is no detector, or not there.
     """
     device = f"demo-{secrets.token_hex(2)}"
+    if options.url is not None:
+        try:
+            parse_url(options.url)
+        except ValueError as error:
+            raise UsageError(f"--url: {error}", hint="Leave it out, and the demo brings a broker of its own.") from None
     model = open_model(options.model or BUNDLED_MODEL)
     if options.source in {None, "synthetic"}:
         return _synthetic(device, model)

@@ -27,7 +27,7 @@ from edgedet.demo.screen import Screen
 from edgedet.demo.script import Script
 from edgedet.demo.setting import Options, Setting, decide
 from edgedet.demo.subscriber import clear_retained, listening, probe
-from edgedet.demo.summary import judge_goodbye, judge_truth, summary_lines
+from edgedet.demo.summary import judge_goodbye, judge_looking, judge_truth, summary_lines
 from edgedet.demo.terminal import Terminal, is_screen, keys
 from edgedet.errors import EdgedetError, ExitCode
 from edgedet.outputs.connection import Connection
@@ -111,7 +111,10 @@ class _Show:
         return None if connection_is_ours else await clear_retained(connection, record.base)
 
     def _outcomes(self, script: Script, cleared: int | None) -> list[Outcome]:
-        found = [judge_truth(self._record.total)] if self._setting.truth is not None else []
+        nothing = judge_looking(self._record)
+        found = [] if nothing is None else [nothing]
+        if nothing is None and self._setting.truth is not None:
+            found.append(judge_truth(self._record.total))
         return [*found, *script.outcomes.values(), judge_goodbye(self._record, cleared)]
 
     def _ends_at(self) -> float | None:

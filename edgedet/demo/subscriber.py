@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edgedet.errors import BrokerError
 from edgedet.outputs.connection import Connection, tls_context
-from edgedet.outputs.link import Link, ProtocolUnsupported
+from edgedet.outputs.link import BrokerRefused, Link, ProtocolUnsupported
 from edgedet.outputs.messages import Will
 
 _QUIET_S = 0.5
@@ -94,6 +94,11 @@ async def probe(connection: Connection, base: str) -> None:
             if version is versions[-1]:
                 raise
             continue
+        except BrokerRefused as error:
+            raise BrokerError(error.message, hint="Give user and password: --url mqtt://USER:PASSWORD@HOST.") from error
+        except BrokerError as error:
+            hint = "Look at the address, or leave --url out: the demo then brings a broker of its own."
+            raise BrokerError(error.message, hint=hint) from error
         await link.close(1.0)
         return
 

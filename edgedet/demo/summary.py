@@ -6,15 +6,23 @@ import time
 from collections.abc import Sequence
 
 from edgedet.demo.faults import Outcome
-from edgedet.demo.messages import figures
+from edgedet.demo.messages import figures, health_line
 from edgedet.demo.record import Record
 from edgedet.demo.score import Score
 
+LOOKS = "there is something to look at"
 FINDS = "what is there is found"
 LEAVES = "it says goodbye"
 _LEAST_RECALL = 0.6
 _LEAST_PRECISION = 0.8
 """Far below what the bundled model does: this is about a model that does not work, not about its last percent."""
+
+
+def judge_looking(record: Record) -> Outcome | None:
+    """None while frames were looked at; else why this demo showed nothing."""
+    if record.frames:
+        return None
+    return Outcome(LOOKS, kept=False, seen=f"no frame was looked at; health: {health_line(record)}")
 
 
 def judge_truth(total: Score) -> Outcome:
@@ -25,7 +33,7 @@ def judge_truth(total: Score) -> Outcome:
 
 def judge_goodbye(record: Record, cleared: int | None) -> Outcome:
     """Whether the broker was told of the end, and nothing was left on one that is not ours."""
-    said = record.text("availability") == "offline"
+    said = any(heard.payload == b"offline" for heard in record.since(record.started, "availability"))
     words = "`offline` was published" if said else "`offline` was not heard"
     if cleared is not None:
         words += f", {cleared} retained topics were cleared"
