@@ -16,6 +16,7 @@ from edgedet.types import FrameResult, Inference
 from edgedet.workers.camera import Frame
 from edgedet.workers.protocol import Limits, RawResult, detections_of
 from edgedet.workers.supervisor import Detector
+from edgedet.workers.turns import Share
 
 _TRIES = 3
 """A frame that was being looked at when a worker died is shown to the next one; the same frame three times is its
@@ -122,13 +123,14 @@ async def newest_frames(
     limits: Callable[[], Limits],
     labels: tuple[str, ...],
     depth: int,
+    share: Share | None = None,
 ) -> AsyncGenerator[Seen]:
     """The newest frame whenever the detector has a turn for this camera, with its answer.
 
     A frame whose worker died is dropped: by the time that there is a new one, there is a newer frame.
     """
     pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None] = asyncio.Queue(depth)
-    feeder = asyncio.get_running_loop().create_task(_feed_newest(newest, detector, limits, pending), name="feed")
+    feeder = asyncio.get_running_loop().create_task(_feed_newest(newest, detector, limits, pending, share), name="feed")
     try:
         while (item := await pending.get()) is not None:
             frame, answer = item
@@ -149,15 +151,16 @@ async def _feed_newest(
     detector: Detector,
     limits: Callable[[], Limits],
     pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None],
+    share: Share | None,
 ) -> None:
     try:
         while True:
             await newest.ready()
-            await detector.turn()
+            await detector.turn(share)
             # Taken only now: while this camera waited for its turn, a newer frame may have come.
             frame = newest.take()
             if frame is None:
-                continue
+                raise RuntimeError(f"{newest.name}: an item that was ready is gone: it has a second consumer")
             try:
                 answer = detector.submit(frame.detect, frame.stamp, limits())
             except WorkerLost:

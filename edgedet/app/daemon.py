@@ -130,7 +130,7 @@ class Daemon:
         for note in model.notes:
             _log.warning("%s", note)
         spec = composition.detector_spec(self._settings.detector, model)
-        self.detector = detector = Detector(spec, self._on_detector)
+        self.detector = detector = Detector(spec, self._on_detector, max_fps=self._settings.detector.cpu.max_fps)
         self._on_detector(detector.state)
         for name, camera in self._settings.cameras.items():
             self.watches[name] = CameraWatch(

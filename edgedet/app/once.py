@@ -172,7 +172,7 @@ class Once:
         """Start the clock when the first frame is there and the detector is ready for it."""
         async for frame in frames:
             if self.tally.begun is None:
-                await detector.turn()
+                await detector.ready()
                 self.tally.begun = time.perf_counter()
             yield frame
 

@@ -17,6 +17,7 @@ from edgedet.workers.backoff import Backoff
 from edgedet.workers.camera import CameraSpec, CameraWorker, Frame, Opened
 from edgedet.workers.protocol import Limits
 from edgedet.workers.supervisor import Detector
+from edgedet.workers.turns import Share
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class CameraWatch:
         self._changed = asyncio.Event()
         self._worker: CameraWorker | None = None
         self._newest: Latest[Frame] | None = None
+        self._share = Share(weight=spec.max_fps or 1.0)
         self._captured_before = 0
         self._dropped_before = 0
         self._failures = 0
@@ -176,7 +178,9 @@ class CameraWatch:
         self._newest = newest
         reader = asyncio.get_running_loop().create_task(capture(worker.frames(), newest), name=f"capture-{self.name}")
         try:
-            async for seen in newest_frames(newest, self._detector, lambda: self.order.limits, self._labels, depth):
+            async for seen in newest_frames(
+                newest, self._detector, lambda: self.order.limits, self._labels, depth, self._share
+            ):
                 yield seen
             await reader
         finally:

@@ -83,7 +83,7 @@ class Slots:
 
 
 class Pace:
-    """Lets frames through at a rate at most, on a grid of due times, so that jitter neither adds up nor costs frames."""
+    """Lets frames through at a rate at most, on a grid of due times: jitter neither adds up nor costs frames."""
 
     _LEEWAY = 0.1
     """Share of the interval by which a frame may be early: a camera of 15 frames a second that is wanted at 5 must not

@@ -27,6 +27,7 @@ from edgedet.workers.protocol import (
     unpack_json,
     unpack_result,
 )
+from edgedet.workers.turns import Share, Turns
 
 SLOTS_PER_INSTANCE = 2
 """One that is being looked at and one that lies ready, so that the accelerator never waits for us."""
@@ -79,7 +80,7 @@ class DetectorWorker:
         self._whole = memoryview(b"")
         self._header = memoryview(b"")
         self._free: deque[int] = deque(range(spec.slots))
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._turns = Turns(spec.slots)
         self._jobs: dict[int, _Job] = {}
         self._tickets = 0
         self._last_result_ns = 0
@@ -154,20 +155,16 @@ class DetectorWorker:
         """End this life now."""
         self._process.kill(reason)
 
-    async def turn(self) -> None:
-        """Wait until a slot is free. Who waits longest is served first, so that no camera starves another.
+    async def turn(self, share: Share) -> None:
+        """Wait until a slot is free and it is this share's turn; `submit` must follow at once, without an await.
 
         What is to be looked at is chosen after it, not before: the newest frame is the one of that moment.
 
         Raises:
             EdgedetError: there is no worker any more.
         """
-        while not self._free:
-            if self._error is not None:
-                break
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            await waiter
+        if self._error is None:
+            await self._turns.take(share)
         if self._error is not None:
             raise self._error
 
@@ -225,11 +222,7 @@ class DetectorWorker:
                 return
             self._last_result_ns = time.monotonic_ns()
             self._free.append(job.slot)
-            while self._waiting:
-                waiter = self._waiting.popleft()
-                if not waiter.done():
-                    waiter.set_result(None)
-                    break
+            self._turns.give_back()
             if not job.future.done():
                 job.future.set_result(result)
         elif kind == Kind.OPENED and self._opened is not None:
@@ -260,7 +253,4 @@ class DetectorWorker:
                 job.future.set_exception(error)
                 job.future.exception()  # a frame whose reader has gone is no unhandled error
         self._jobs.clear()
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiting.clear()
+        self._turns.release_all()

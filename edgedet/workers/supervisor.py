@@ -15,6 +15,7 @@ from edgedet.types import FrameStamp
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec, DetectorWorker
 from edgedet.workers.protocol import Limits, RawResult
+from edgedet.workers.turns import Share
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Detector:
         on_change: Callable[[DetectorState], None] = lambda _state: None,
         backoff: Backoff | None = None,
         attempts: int | None = None,
+        max_fps: float | None = None,
     ) -> None:
         """Assign only.
 
@@ -59,12 +61,15 @@ class Detector:
             on_change: called in the event loop with every new state.
             backoff: pauses between the attempts; default: 0.2 s doubling to 60 s.
             attempts: losses in a row, without an answer between, after which `run` raises; None: never.
+            max_fps: frames a second of all cameras together at most, to keep the processor cool; None: no limit.
         """
         self.spec = spec
         self.state = DetectorState(Phase.LOADING, "none", 0, "", 0.0, None)
         self._on_change = on_change
         self._backoff = backoff or Backoff()
         self._attempts = attempts
+        self._max_fps = max_fps
+        self._next_s = 0.0
         self._worker: DetectorWorker | None = None
         self._up = asyncio.Event()
         self._lost: asyncio.Future[EdgedetError] | None = None
@@ -99,22 +104,37 @@ class Detector:
             self._up.set()
             raise
 
-    async def turn(self) -> None:
-        """Wait for a worker and for a free slot of it.
+    async def ready(self) -> None:
+        """Wait until a worker is up.
 
         Raises:
             EdgedetError: `run` has given up.
         """
+        await self._up.wait()
+        if self._over is not None:
+            raise self._over
+
+    async def turn(self, share: Share | None = None) -> None:
+        """Wait for a worker and for a free slot of it, in the share's turn (None: a share of one's own).
+
+        `submit` must follow at once, without an await between: the slot is promised to the caller.
+
+        Raises:
+            EdgedetError: `run` has given up.
+        """
+        share = share or Share()
         while True:
-            await self._up.wait()
-            if self._over is not None:
-                raise self._over
+            await self.ready()
+            pause_s = self._next_s - asyncio.get_running_loop().time()
+            if pause_s > 0:
+                await asyncio.sleep(pause_s)
+                continue
             worker = self._worker
             if worker is None:
                 await asyncio.sleep(0)
                 continue
             try:
-                await worker.turn()
+                await worker.turn(share)
             except EdgedetError:
                 continue
             return
@@ -127,6 +147,9 @@ class Detector:
         """
         if self._worker is None:
             raise WorkerLost("there is no detector worker")
+        if self._max_fps is not None:
+            now_s = asyncio.get_running_loop().time()
+            self._next_s = max(self._next_s, now_s - 1.0 / self._max_fps) + 1.0 / self._max_fps
         future = self._worker.submit(picture, stamp, limits)
         if not self._answered:
             future.add_done_callback(self._note_answer)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ async def test_frames_beyond_the_wanted_rate_are_not_even_handed_over(camera_spe
             numbers.append(frame.stamp.seq)
             frame.release()
         await frames.aclose()
-    assert all(after - before >= 8 for before, after in zip(numbers, numbers[1:], strict=False))
+    assert all(after - before >= 8 for before, after in pairwise(numbers))
 
 
 async def test_a_camera_that_stops_giving_frames_is_killed_and_called_stalled(camera_spec: CameraSpec) -> None:

@@ -16,6 +16,7 @@ from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec, DetectorWorker
 from edgedet.workers.protocol import Limits
 from edgedet.workers.supervisor import Detector, DetectorState, Phase
+from edgedet.workers.turns import Share
 
 LIMITS = Limits(0.25, 0.7, 300)
 AT_ONCE = Backoff(first_s=0.01, longest_s=0.05)
@@ -39,7 +40,7 @@ class Losses:
 
 async def test_a_frame_comes_back_answered(detector_spec: DetectorSpec, stamp: FrameStamp) -> None:
     async with DetectorWorker(detector_spec, Losses()) as worker:
-        await worker.turn()
+        await worker.turn(Share())
         result = await worker.submit(grey(detector_spec), stamp, LIMITS)
     assert result.invoke_ns > 0
     assert worker.warm_up_ms > 0
@@ -53,7 +54,7 @@ async def test_more_frames_than_slots_wait_their_turn_and_all_come_back(
     async with DetectorWorker(spec, Losses()) as worker:
         answers = []
         for _ in range(20):
-            await worker.turn()
+            await worker.turn(Share())
             answers.append(worker.submit(grey(spec), stamp, LIMITS))
         tickets = [(await answer).ticket for answer in answers]
     assert tickets == list(range(1, 21))
@@ -66,7 +67,7 @@ async def test_a_worker_that_dies_says_of_what_and_its_frames_fail_rather_than_c
     async with DetectorWorker(detector_spec, losses) as worker:
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGSTOP)
-        await worker.turn()
+        await worker.turn(Share())
         answer = worker.submit(grey(detector_spec), stamp, LIMITS)
         os.kill(worker.pid, signal.SIGSEGV)
         os.kill(worker.pid, signal.SIGCONT)
@@ -82,7 +83,7 @@ async def test_a_worker_that_hangs_is_killed_when_its_deadline_has_passed(
     async with DetectorWorker(detector_spec, losses) as worker:
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGSTOP)
-        await worker.turn()
+        await worker.turn(Share())
         answer = worker.submit(grey(detector_spec), stamp, LIMITS)
         with pytest.raises(WorkerLost, match="no answer within"):
             await answer
