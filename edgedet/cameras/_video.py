@@ -98,17 +98,25 @@ class VideoCamera:
             reason = reading.reason_of_break()
             if not reading.given:
                 reason = reason or "none of its data can be decoded"
+            if not given:
                 raise SourceError(f"{path}: not one frame could be read: {reason}", hint=_REPAIR)
-            if reason and not self._settings.loop:
+            if reason and not (self._settings.loop and reading.given):
                 raise SourceLost(f"{path} breaks off at frame {given}: {reason}")
             if not self._settings.loop:
                 return
             if reason:
                 self._note(f"{path} breaks off at frame {reading.given}: {reason}")
             offset_s += reading.end_s
-            # Opened anew rather than rewound: raw streams and some containers cannot seek, and it takes 6 ms.
-            self._opened().close()
+            self._open_again(given)
+
+    def _open_again(self, given: int) -> None:
+        """For the next round. Not rewound: raw streams and some containers cannot seek, and opening takes 6 ms."""
+        self._opened().close()
+        self._container = None
+        try:
             self._container = self._open()
+        except SourceError as error:
+            raise SourceLost(f"{self._settings.path} breaks off at frame {given}: {error.message}") from None
 
     def _opened(self) -> InputContainer:
         if self._container is None:

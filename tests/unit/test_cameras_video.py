@@ -94,6 +94,17 @@ def test_a_truncated_clip_in_a_loop_goes_on_and_says_so_once(tmp_path: Path) -> 
         assert "breaks off at frame" in camera.notes[0]
 
 
+def test_a_file_that_goes_away_ends_its_loop_with_an_error_that_names_the_frame(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4")
+    count = 0
+    with video.open_camera(video.Settings(str(clip), loop=True)) as camera:
+        with pytest.raises(SourceLost, match="breaks off at frame 30: .*no such file"):
+            for _ in camera.frames():
+                count += 1
+                clip.unlink(missing_ok=True)
+        assert count == 30
+
+
 def test_realtime_paces_the_frames_and_is_live(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=6, rate=20)
     with video.open_camera(video.Settings(str(clip), realtime=True)) as camera:
