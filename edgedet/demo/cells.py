@@ -127,7 +127,7 @@ def _cells_of(picture: NDArray[np.uint8]) -> list[list[Cell]]:
 
 
 def _letter(cell: Cell) -> str:
-    if cell.text not in QUADRANTS or cell.ink.front is None or cell.ink.back is None:
+    if cell.text not in QUADRANTS[1:] or cell.ink.front is None or cell.ink.back is None:
         return cell.text
     return _GREYS[(_luma(cell.ink.front) + _luma(cell.ink.back)) * len(_GREYS) // 512]
 
