@@ -6,7 +6,7 @@ from edgedet.workers.turns import Share, Turns
 
 
 async def serve_all(wants: dict[str, float], turns: int) -> list[str]:
-    """Cameras that always have a next frame while one is being looked at, on a detector with one slot; who was served."""
+    """Cameras that always have a next frame, on a detector with one slot; who was served, in order."""
     slots, log = Turns(1), list[str]()
 
     async def camera(name: str, share: Share) -> None:
