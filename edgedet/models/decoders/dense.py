@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgedet.models.decoders.base import Candidates, Limits, nothing
-from edgedet.models.decoders.best import BestClass
+from edgedet.models.decoders.best import Best, BestClass
 from edgedet.models.decoders.reading import Reading
 from edgedet.models.decoders.selection import choose, corners_of, in_fractions
 
@@ -37,6 +37,10 @@ class DenseDecoder:
         found = self._best.find(raw, limits.min_score)
         if not len(found.anchors):
             return nothing(found.invalid)
+        return self._finish(raw, found, limits)
+
+    @np.errstate(invalid="ignore", over="ignore")
+    def _finish(self, raw: NDArray[np.generic], found: Best, limits: Limits) -> Candidates:
         gathered = (
             raw[:4].take(found.anchors, axis=1)
             if self._channels_first

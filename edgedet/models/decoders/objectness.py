@@ -30,6 +30,7 @@ class ObjectnessDecoder:
         self._reading = Reading(tensor)
         self._floating = np.dtype(tensor.dtype).kind == "f"
 
+    @np.errstate(invalid="ignore", over="ignore")
     def decode(self, tensors: Sequence[NDArray[np.generic]], limits: Limits) -> Candidates:
         """See `Decoder.decode`."""
         raw = tensors[self._place][0]
@@ -39,8 +40,7 @@ class ObjectnessDecoder:
             return nothing()
         # Class scores are at most 1, so an objectness below the threshold settles an anchor by one number.
         objectness = rows[:, 4]
-        with np.errstate(invalid="ignore"):
-            anchors = np.flatnonzero(objectness >= threshold)
+        anchors = np.flatnonzero(objectness >= threshold)
         invalid = int(np.count_nonzero(np.isnan(objectness))) if self._floating else 0
         if not len(anchors):
             return nothing(invalid)
@@ -48,9 +48,8 @@ class ObjectnessDecoder:
         classes = chosen[:, 5:]
         class_ids = classes.argmax(axis=1)
         best = np.take_along_axis(classes, class_ids[:, None], axis=1)[:, 0]
-        with np.errstate(invalid="ignore"):
-            scores = self._reading.scores(chosen[:, 4]) * self._reading.scores(best)
-            passed = scores >= least_float32(limits.min_score)
+        scores = self._reading.scores(chosen[:, 4]) * self._reading.scores(best)
+        passed = scores >= least_float32(limits.min_score)
         if self._floating:
             finite = np.isfinite(chosen[:, 4]) & np.isfinite(best)
             invalid += int(len(finite) - np.count_nonzero(finite))

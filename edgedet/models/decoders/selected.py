@@ -32,14 +32,14 @@ class SelectedDecoder:
         self._size = (layout.width, layout.height)
         self._reading = Reading(outputs[self._place])
 
+    @np.errstate(invalid="ignore", over="ignore")
     def decode(self, tensors: Sequence[NDArray[np.generic]], limits: Limits) -> Candidates:
         """See `Decoder.decode`."""
         rows = self._reading.values(np.ascontiguousarray(tensors[self._place][0]))
         finite = np.isfinite(rows).all(axis=1)
         invalid = int(finite.size - np.count_nonzero(finite))
-        with np.errstate(invalid="ignore"):
-            passed = rows[:, 4] >= least_float32(limits.min_score)
-            passed &= finite & (rows[:, 5] > -0.5) & (rows[:, 5] < _MAX_CLASS)
+        passed = rows[:, 4] >= least_float32(limits.min_score)
+        passed &= finite & (rows[:, 5] > -0.5) & (rows[:, 5] < _MAX_CLASS)
         rows = rows[passed]
         if not len(rows):
             return nothing(invalid)

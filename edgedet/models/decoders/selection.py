@@ -1,6 +1,7 @@
 """The last steps that the layouts share: drop what is no box, sort, suppress, cap.
 
-Boxes are planes here, (4, n): arithmetic over whole rows costs a third of that over rows of four.
+Boxes are planes here, (4, n): arithmetic over whole rows costs a third of that over rows of four. NaN and infinities
+are dropped on the way; callers keep numpy's warnings about them quiet, once for all steps.
 """
 
 from __future__ import annotations
@@ -66,17 +67,17 @@ def _real(
     planes: NDArray[np.float32], class_ids: NDArray[np.intp], limits: Limits, invalid: int
 ) -> tuple[NDArray[np.bool_] | None, int]:
     """Which have a finite box of positive area and a wanted class, None for all; and how many more are not finite."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        real = planes[2] > planes[0]
-        real &= planes[3] > planes[1]
+    real = planes[2] > planes[0]
+    real &= planes[3] > planes[1]
     finite = np.isfinite(planes)
-    if not finite.all():
+    # Counting is several times faster than all() on arrays this small.
+    if np.count_nonzero(finite) < finite.size:
         whole = finite.all(axis=0)
         invalid += int(whole.size - np.count_nonzero(whole))
         real &= whole
     if limits.classes is not None:
         real &= np.isin(class_ids, list(limits.classes))
-    return (None if real.all() else real), invalid
+    return (None if np.count_nonzero(real) == real.size else real), invalid
 
 
 def in_fractions(
@@ -94,8 +95,7 @@ def in_fractions(
 def corners_of(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows x1, y1, x2, y2 of boxes given in rows cx, cy, w, h; (4, n)."""
     corners = np.empty_like(planes)
-    with np.errstate(invalid="ignore", over="ignore"):
-        half = planes[2:] * np.float32(0.5)
-        np.subtract(planes[:2], half, out=corners[:2])
-        np.add(planes[:2], half, out=corners[2:])
+    half = planes[2:] * np.float32(0.5)
+    np.subtract(planes[:2], half, out=corners[:2])
+    np.add(planes[:2], half, out=corners[2:])
     return corners

@@ -38,9 +38,16 @@ class SplitDecoder:
         """See `Decoder.decode`."""
         found = [(head, head.find(tensors, limits.min_score)) for head in self._heads]
         invalid = sum(best.invalid for _, best in found)
-        some = [(head.corners(tensors, best.anchors), best) for head, best in found if len(best.anchors)]
-        if not some:
+        if not any(len(best.anchors) for _, best in found):
             return nothing(invalid)
+        return self._finish(tensors, found, limits)
+
+    @np.errstate(invalid="ignore", over="ignore")
+    def _finish(
+        self, tensors: Sequence[NDArray[np.generic]], found: list[tuple[_HeadDecoder, Best]], limits: Limits
+    ) -> Candidates:
+        invalid = sum(best.invalid for _, best in found)
+        some = [(head.corners(tensors, best.anchors), best) for head, best in found if len(best.anchors)]
         return choose(
             np.concatenate([corners for corners, _ in some], axis=1),
             np.concatenate([best.scores for _, best in some]),
@@ -77,10 +84,9 @@ class _HeadDecoder:
             boxes = self._reading.values(np.ascontiguousarray(raw.T))
             return corners_of(in_fractions(boxes, boxes[:2], *self._size))
         weights = self._reading.values(np.ascontiguousarray(raw[:, :_BOX_CHANNELS])).reshape(-1, 4, _BINS)
-        with np.errstate(invalid="ignore", over="ignore"):
-            weights -= weights.max(axis=2, keepdims=True)
-            np.exp(weights, out=weights)
-            distances = weights @ _DISTANCES / weights.sum(axis=2)
+        weights -= weights.max(axis=2, keepdims=True)
+        np.exp(weights, out=weights)
+        distances = weights @ _DISTANCES / weights.sum(axis=2)
         distances *= self._strides[anchors, None]
         centres = self._centres[anchors]
         corners = np.concatenate((centres - distances[:, :2], centres + distances[:, 2:]), axis=1)

@@ -25,6 +25,7 @@ class SsdDecoder:
     def __init__(self, layout: Layout) -> None:
         self._boxes, self._classes, self._scores, self._count = layout.roles
 
+    @np.errstate(invalid="ignore", over="ignore")
     def decode(self, tensors: Sequence[NDArray[np.generic]], limits: Limits) -> Candidates:
         """See `Decoder.decode`."""
         boxes = tensors[self._boxes].astype(np.float32).reshape(-1, 4)
@@ -36,8 +37,7 @@ class SsdDecoder:
         boxes, scores, classes = boxes[:count, [1, 0, 3, 2]], scores[:count], classes[:count]
         finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores) & np.isfinite(classes)
         invalid = int(count - np.count_nonzero(finite))
-        with np.errstate(invalid="ignore"):
-            passed = finite & (scores >= least_float32(limits.min_score)) & (classes > -0.5) & (classes < 1e5)
+        passed = finite & (scores >= least_float32(limits.min_score)) & (classes > -0.5) & (classes < 1e5)
         if not passed.any():
             return nothing(invalid)
         best = np.minimum(scores[passed], np.float32(1))
