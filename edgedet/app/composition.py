@@ -96,7 +96,8 @@ def watch_order(camera: CameraSettings, override: Override, model: Model) -> Wat
         filters=Filters(min_score, by_label),
         iou=detect.iou,
         max_detections=_MAX_DETECTIONS,
-        class_bitmap=bitmap_of(model.classes_of(detect.labels)) if detect.labels else b"",
+        # A label that the model does not have was warned about and is never seen; the others still are.
+        class_bitmap=bitmap_of(model.classes_known_of(detect.labels)) if detect.labels is not None else b"",
     )
 
 

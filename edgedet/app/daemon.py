@@ -6,20 +6,21 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgedet.app import composition
 from edgedet.app.model import Model, open_model
+from edgedet.app.model_check import check_model
 from edgedet.app.overrides import Overrides
 from edgedet.app.publishing import CameraPublisher
 from edgedet.app.statistics import Statistics, publish_regularly
 from edgedet.app.status import StatusBoard
 from edgedet.app.watch import CameraWatch
 from edgedet.clock import Clock
-from edgedet.errors import ModelError, ModelMissing
+from edgedet.errors import ConfigError, ModelError, ModelMissing
 from edgedet.health import CameraFacts, CameraState, Code, DetectorFacts, Health, Reason
 from edgedet.health import DetectorState as Answering
 from edgedet.outputs.encoding import encode
@@ -100,11 +101,16 @@ class Daemon:
         """Work until `stop`, or until every source was finite and has ended.
 
         Raises:
-            ConfigError: the model is no detector, or several could be meant.
+            ConfigError: the model is no detector or not of its twin's shape, or several could be meant.
         """
         self._overrides.load()
         choice = self._loaded.resolve_model(self.state_dir)
-        model = self._open(choice) if choice is not None and not _absent(choice) else None
+        model = None
+        if choice is not None:
+            for warning in check_model(self._loaded, choice).warnings:
+                _log.warning("%s", warning)
+            if choice.cpu is not None and choice.cpu not in choice.missing:
+                model = open_model(choice.cpu, choice.labels)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.mqtt)
             for name in self._settings.cameras:
@@ -127,8 +133,6 @@ class Daemon:
         if model is None:
             model = await self._wait_for_model(choice)
         self._model = model
-        for note in model.notes:
-            _log.warning("%s", note)
         spec = composition.detector_spec(self._settings.detector, model)
         self.detector = detector = Detector(spec, self._on_detector, max_fps=self._settings.detector.cpu.max_fps)
         self._on_detector(detector.state)
@@ -150,20 +154,6 @@ class Daemon:
             await asyncio.wait(running)
             keeper.cancel()
 
-    def _open(self, choice: ModelChoice) -> Model:
-        """The model that runs here.
-
-        Raises:
-            ConfigError: it is no detector; with the place in the configuration.
-        """
-        path = choice.cpu
-        if path is None:
-            path = choice.files[0]
-        try:
-            return open_model(path, choice.labels)
-        except ModelError as error:
-            raise self._loaded.complaint(choice.key, " ".join(str(error).split())) from error
-
     async def _wait_for_model(self, choice: ModelChoice | None) -> Model:
         """Blind, and saying so, until a model comes; it is taken without a restart."""
         refused = ""
@@ -172,16 +162,16 @@ class Daemon:
             facts = DetectorFacts(Answering.DOWN, "none", None, 0, 0, (Reason("detector", Code.MODEL_MISSING, reason),))
             self.board.detector(facts)
             await asyncio.sleep(_LOOK_FOR_MODEL_S)
-            choice = self._loaded.resolve_model(self.state_dir)
-            if choice is None or _absent(choice) or choice.cpu is None:
-                refused = ""
-                continue
-            with suppress(ModelMissing):
-                try:
+            refused = ""
+            try:
+                choice = self._loaded.resolve_model(self.state_dir)
+                if choice is not None and choice.cpu is not None:
                     return open_model(choice.cpu, choice.labels)
-                except ModelError as error:
-                    # It may still be on its way: a copy that is not finished is no model yet.
-                    refused = " ".join(str(error).split())
+            except ModelMissing:
+                continue
+            except (ModelError, ConfigError) as error:
+                # It may still be on its way: a copy that is not finished is no model yet.
+                refused = " ".join(str(error).split())
 
     def _first_facts(self) -> dict[str, CameraFacts]:
         return {name: CameraFacts(CameraState.STARTING) for name in self._settings.cameras}
@@ -263,11 +253,9 @@ class Daemon:
         self.mqtt.send(Publication(self.topics.stats, payload))
 
 
-def _absent(choice: ModelChoice) -> bool:
-    return (choice.cpu or choice.files[0]) in choice.missing
-
-
 def _why_missing(choice: ModelChoice | None, folder: Path) -> str:
     if choice is None:
         return f"There is no model: name one under detector.model, or put a .tflite file into {folder / 'models'}."
-    return f"{(choice.cpu or choice.files[0])} is not there; it is taken as soon as it comes."
+    if choice.cpu is None:
+        return f"The model {choice.name} has no file for the CPU; one beside it, without _edgetpu, is taken."
+    return f"{choice.cpu} is not there; it is taken as soon as it comes."

@@ -44,6 +44,10 @@ class Model:
             raise UsageError(
                 f"{self.path.name} knows no label {unknown[0]!r}", hint=_nearest_hint(unknown[0], self.labels)
             )
+        return self.classes_known_of(wanted)
+
+    def classes_known_of(self, wanted: tuple[str, ...]) -> frozenset[int]:
+        """Class numbers of those labels that the model has."""
         return frozenset(index for index, label in enumerate(self.labels) if label in wanted)
 
 
