@@ -13,7 +13,7 @@ from edgedet.app.sources import source_of
 from edgedet.cameras._scene.style import LABELS
 from edgedet.demo.score import Truth
 from edgedet.errors import SourceError, UsageError
-from edgedet.outputs.connection import parse_url
+from edgedet.settings import parse_broker_url
 
 FRAMES_A_SECOND = 15.0
 _STATS_EVERY_S = 2.0
@@ -99,7 +99,7 @@ def decide(options: Options) -> Setting:
     device = f"demo-{secrets.token_hex(2)}"
     if options.url is not None:
         try:
-            parse_url(options.url)
+            parse_broker_url(options.url)
         except ValueError as error:
             raise UsageError(f"--url: {error}", hint="Leave it out, and the demo brings a broker of its own.") from None
     model = open_model(options.model or BUNDLED_MODEL)

@@ -1,26 +1,13 @@
-"""Where the broker is and how to get in: a URL, credentials, TLS."""
+"""Where the broker is and how to get in: address, credentials, TLS."""
 
 from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
 
 from edgedet.errors import BrokerError
 
 PLAIN_PORT = 1883
-TLS_PORT = 8883
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What an MQTT URL says. Credentials in it are allowed for `--url`; a configuration has its own keys."""
-
-    host: str
-    port: int
-    tls: bool
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +37,6 @@ class Connection:
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
 
 
-def parse_url(url: str) -> Endpoint:
-    """Read `mqtt://host[:port]` or `mqtts://…`; user and password before the host are percent-decoded.
-
-    Raises:
-        ValueError: another scheme, no host, a port that is none, or a path.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in {"mqtt", "mqtts"}:
-        raise ValueError(f"{_masked(url)} is no MQTT URL: it starts with mqtt:// or mqtts://")
-    if not parts.hostname:
-        raise ValueError(f"{_masked(url)} names no host: mqtt://HOST:{PLAIN_PORT}")
-    if parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise ValueError(f"{_masked(url)} has more than a host and a port: mqtt://HOST:{PLAIN_PORT}")
-    tls = parts.scheme == "mqtts"
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if port == 0:
-        raise ValueError(f"{_masked(url)} has no usable port: a number from 1 to 65535")
-    return Endpoint(
-        host=parts.hostname,
-        port=port or (TLS_PORT if tls else PLAIN_PORT),
-        tls=tls,
-        username=None if parts.username is None else unquote(parts.username),
-        password=None if parts.password is None else unquote(parts.password),
-    )
-
-
 def tls_context(connection: Connection) -> ssl.SSLContext:
     """Load certificates, each time from disk: renewed ones need no restart. Blocks for some ms.
 
@@ -99,8 +57,3 @@ def tls_context(connection: Connection) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _masked(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}…@{rest.rpartition('@')[2]}" if "@" in rest else url
