@@ -18,6 +18,7 @@ from edgedet.app.model import BUNDLED_MODEL
 from edgedet.outputs.payloads import json_schema
 from integration.broker import Broker, Subscriber, eventually, free_port
 from integration.edgedet_process import RunningDaemon, run_edgedet
+from rtsp import serving
 
 LIVE = "{type: synthetic, size: [320, 240], fps: 20}"
 
@@ -132,6 +133,22 @@ async def test_a_camera_that_stops_is_blind_within_its_limit_keeps_its_count_and
         codes = {reason["code"] for body in bodies(heard, "edgedet/dev/health") for reason in body["reasons"]}
         assert "camera_stalled" in codes
         assert run.stop() == 0
+
+
+async def test_an_rtsp_camera_that_freezes_is_blind_and_is_connected_to_again_when_it_answers(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with serving() as server:
+        config = write_config(tmp_path, broker.port, source=f"{{type: rtsp, url: '{server.url}'}}")
+        with Subscriber(broker.port) as heard, RunningDaemon(config, tmp_path / "log") as run:
+            await heard.until(lambda: heard.last("edgedet/dev/porch/state") == b"watching")
+            server.process.send_signal(signal.SIGSTOP)
+            await heard.until(lambda: heard.last("edgedet/dev/porch/state") == b"blind")
+            server.process.send_signal(signal.SIGCONT)
+            await heard.until(lambda: heard.last("edgedet/dev/porch/state") == b"watching")
+            frames = [body["frame"] for body in bodies(heard, "edgedet/dev/porch/detections")]
+            assert frames == sorted(set(frames))
+            assert run.stop() == 0
 
 
 async def test_detection_goes_on_while_the_broker_is_away_and_states_are_told_again_after_it(
