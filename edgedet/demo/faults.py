@@ -22,7 +22,7 @@ _PATIENCE_S = 20.0
 _BROKER_AWAY_S = 5.0
 _AT_LEAST_OF_RATE = 0.7
 """Share of the rate before that must go on without a broker; the rest is what a busy machine varies by."""
-_UNDER_WAY_S = 0.3
+_UNDER_WAY_S = 0.5
 """What was being looked at when a worker stopped may still come out."""
 
 
@@ -98,17 +98,18 @@ async def _stop_worker(stage: Stage, promise: str, what: str, pid_of: Callable[[
     if pid is None:
         record.say("bad", f"{what} has no worker")
         return Outcome(promise, kept=False, seen="there was no worker to stop")
-    counts = record.counts()
     began = time.monotonic()
-    os.kill(pid, signal.SIGSTOP)
     try:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(_UNDER_WAY_S)
+        quiet_from, counts = time.monotonic(), record.counts()
         await record.wait_for(lambda: _blind_at(record, began) is not None, _PATIENCE_S)
         noticed_at = _blind_at(record, began)
         if noticed_at is None:
             record.say("bad", f"{what} stands still, and nothing said so within {_PATIENCE_S:g} s")
             return Outcome(promise, kept=False, seen="it was not noticed")
-        counts = record.counts()
-        kept_count = f"objects/all stays {counts.get('all', '?')}"
+        kept_count = f"objects/all stays {record.counts().get('all', '?')}"
         record.say("good", f"{record.camera} is blind after {noticed_at - began:.1f} s; {kept_count}")
         blind_at = noticed_at
         back = await record.wait_for(lambda: _answers(record, blind_at), _PATIENCE_S)
@@ -116,7 +117,7 @@ async def _stop_worker(stage: Stage, promise: str, what: str, pid_of: Callable[[
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
     took_s = time.monotonic() - began
-    quiet = _nothing_claimed(record, began + _UNDER_WAY_S, counts)
+    quiet = _nothing_claimed(record, quiet_from, counts)
     replaced = back and pid_of() not in {None, pid}
     told = f"{what} is back after {took_s:.1f} s, in a new process" if replaced else f"{what} did not come back"
     _tell(record, replaced, told)
