@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 5 --timeout 30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint bench wheel clean
+.PHONY: help demo test unit lint bench bench-targets wheel clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -31,6 +31,9 @@ lint: $(VENV)/.for-tests  ## ruff and mypy
 
 bench: $(VENV)/.for-demo  ## this machine's figures, and bare inference as the limit (ARGS="-m MODEL --json", ...)
 	@$(BIN)/edgedet bench $(ARGS)
+
+bench-targets: $(VENV)/.for-tests  ## what is promised about speed and size, measured (needs EDGEDET_TEST_DATA; ARGS="--help")
+	@PATH="$$PATH:/usr/sbin" $(BIN)/python tests/bench/run.py $(ARGS)
 
 wheel: $(VENV)/.for-tests  ## dist/edgedet-*.whl, with the bundled model and the schemas inside
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

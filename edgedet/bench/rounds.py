@@ -15,6 +15,8 @@ from pathlib import Path
 from edgedet.bench import bare, clips, processes
 from edgedet.errors import WorkerError
 
+_LOST_AT_THE_SEAM = 8
+"""A clip that was cut to length may end with frames that wait for others which are not there."""
 _SUMMARY = re.compile(r"^(\d+) frames in ([\d.]+) s", re.MULTILINE)
 
 
@@ -103,7 +105,7 @@ def compare(
         for count in instances:
             limit = bare.measure(work.model, seconds=seconds, processes=count)
             on_done(f"round {number + 1}: bare inference, {count} at once")
-            rate = _detect(work, long[count], first, count)
+            rate = detect(work, long[count], first, count)
             on_done(f"round {number + 1}: the pipeline, {count} instances")
             found[count].append(Round(Rate(limit.frames, limit.fps, limit.cpu_ms), rate))
     return tuple(Comparison(count, tuple(each)) for count, each in found.items())
@@ -121,8 +123,13 @@ def _length(work: Work, instances: int, seconds: float) -> int:
     return max(20, round(seconds * bare.measure(work.model, seconds=min(0.5, seconds), processes=instances).fps))
 
 
-def _detect(work: Work, clip: clips.Clip, first: clips.Clip, instances: int) -> Rate:
-    output = work.scratch / "found.jsonl"
+def detect(work: Work, clip: clips.Clip, first: clips.Clip, instances: int) -> Rate:
+    """One run of `edgedet detect` over `clip`; `first` is a clip of one frame. What it found is in `output_of`.
+
+    Raises:
+        WorkerError: it failed, or did not look at every frame.
+    """
+    output = output_of(work, instances)
     # Starting costs as much as hundreds of small frames: a run over the first frame alone says how much.
     start = processes.run(command(work, first.path, instances, output))
     ran = processes.run(command(work, clip.path, instances, output))
@@ -133,5 +140,6 @@ def _detect(work: Work, clip: clips.Clip, first: clips.Clip, instances: int) -> 
     return Rate(frames, frames / float(summary[2]), 1000.0 * (ran.cpu_s - start.cpu_s) / (frames - 1))
 
 
-_LOST_AT_THE_SEAM = 8
-"""A clip that was cut to length may end with frames that wait for others which are not there."""
+def output_of(work: Work, instances: int) -> Path:
+    """The JSON lines of the last run with so many instances."""
+    return work.scratch / f"found-{instances}.jsonl"
