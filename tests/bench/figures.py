@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import operator
 import os
 import platform
@@ -50,7 +50,7 @@ def table(figures: Iterable[Figure]) -> str:
 
 def conditions() -> str:
     """When and on what: figures without this say nothing."""
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
     cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
     busy = "; the machine is BUSY: trust nothing here" if load > 0.5 else ""
     return f"{now}, {cores} cores, Python {platform.python_version()}, load {load:.2f}{busy}"

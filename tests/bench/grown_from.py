@@ -40,7 +40,7 @@ async def show(results, found):
 
 async def main(model_file, clip, size, frames):
     model = YOLO(model_file, task="detect")
-    there, frame = cv2.VideoCapture(clip).read()
+    _, frame = cv2.VideoCapture(clip).read()
     for _ in range(3):
         model.predict(frame, imgsz=size, verbose=False)
     queue, results, found = asyncio.Queue(), asyncio.Queue(), []

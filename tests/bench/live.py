@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import queue
 import shutil
@@ -42,7 +43,7 @@ def latency(model: Path, folder: Path, seconds: float) -> Iterator[Figure]:
         _drain_for(messages, _SETTLED_S)
         bodies = _drain_for(messages, seconds)
     beyond = sorted(body["latency_ms"] - body["inference_ms"] for body in bodies)
-    gaps = [later["frame"] - earlier["frame"] for earlier, later in zip(bodies, bodies[1:], strict=False)]
+    gaps = [later["frame"] - earlier["frame"] for earlier, later in itertools.pairwise(bodies)]
     note = f"{len(bodies)} messages in {seconds:.0f} s, {sum(gap - 1 for gap in gaps if gap > 1)} frames passed over"
     inference = sorted(body["inference_ms"] for body in bodies)
     yield Figure("live 30 fps: capture to publish beyond inference, p50", _at(beyond, 0.5), "ms", "<", 1.5, note)

@@ -1,4 +1,4 @@
-"""`edgedet detect` over a clip against bare inference and against the program it grew from, all in one interleaved run."""
+"""`edgedet detect` over a clip, bare inference, and the program it grew from, in rounds that alternate."""
 
 from __future__ import annotations
 

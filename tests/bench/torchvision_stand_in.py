@@ -1,4 +1,4 @@
-"""torchvision's `ops.nms` where torchvision itself cannot be had for the installed torch: the one thing Ultralytics needs.
+"""torchvision's `ops.nms`, all that Ultralytics needs of it, where no torchvision fits the installed torch.
 
 The same greedy loop in C, compiled at the first use, so that Ultralytics is as fast as it is with the real one.
 """
