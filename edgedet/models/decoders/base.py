@@ -49,6 +49,9 @@ class Candidates:
         return len(self.scores)
 
 
+_NOTHING = Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.intp))
+
+
 class Decoder(Protocol):
     """Turns the output tensors of one model into boxes.
 
@@ -61,8 +64,8 @@ class Decoder(Protocol):
 
 
 def nothing(invalid: int = 0) -> Candidates:
-    """No detections."""
-    return Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.intp), invalid)
+    """No detections: what most frames give, so it is made once."""
+    return Candidates(_NOTHING.boxes, _NOTHING.scores, _NOTHING.class_ids, invalid) if invalid else _NOTHING
 
 
 def in_frame(found: Candidates, letterbox: Letterbox) -> Candidates:

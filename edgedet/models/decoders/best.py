@@ -6,8 +6,8 @@ what passes the raw threshold is looked at again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,7 @@ _NO_ANCHORS = np.empty(0, np.intp)
 _NO_SCORES = np.empty(0, np.float32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Best:
+class Best(NamedTuple):
     """Anchors that reach the threshold."""
 
     anchors: NDArray[np.intp]
@@ -84,7 +83,10 @@ class BestClass:
         if len(self._maxima) != raw.shape[1]:
             self._maxima = np.empty(raw.shape[1], raw.dtype)
         np.maximum.reduce(raw[self._skip :], axis=0, out=self._maxima)
-        invalid = int(np.count_nonzero(np.isnan(self._maxima))) if self._floating else 0
+        highest = np.maximum.reduce(self._maxima)
+        if highest < threshold:
+            return _NO_ANCHORS, 0
+        invalid = int(np.count_nonzero(np.isnan(self._maxima))) if math.isnan(highest) else 0
         return np.flatnonzero(self._maxima >= threshold), invalid
 
     def _by_hits(self, raw: NDArray[Any], threshold: np.generic) -> tuple[NDArray[np.intp], int]:
