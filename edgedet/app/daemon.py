@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,8 +143,8 @@ class Daemon:
                 composition.watch_order(camera, self._overrides.of(name), model),
                 detector,
                 model.labels,
-                lambda fact, name=name: self.board.camera(name, fact),  # type: ignore[misc]
-                lambda seen, name=name: self._on_frame(name, seen),  # type: ignore[misc]
+                partial(self.board.camera, name),
+                partial(self._on_frame, name),
             )
             self._publishers[name] = CameraPublisher(
                 name, self.device, self.topics, self._clock, composition.publish_rules(camera), self.mqtt.send

@@ -10,9 +10,10 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgedet.errors import WorkerLost
 from edgedet.workers import memory
@@ -24,6 +25,8 @@ _BOOT = Path(__file__).with_name("boot.py")
 _MESSAGES_PER_WAKE = 64
 """So that a worker which floods us cannot keep the loop from its other tasks."""
 _STDERR_LINES_KEPT = 20
+_CORPSE_PATIENCE_S = 0.2
+"""A killed child is collected in a few milliseconds, or it hangs in the kernel, and then nobody waits for it."""
 
 _NOISE = ("INFO: Created TensorFlow Lite XNNPACK delegate", "INFO: Initialized TensorFlow Lite runtime")
 """What the runtime says at every start and what helps nobody."""
@@ -69,11 +72,6 @@ class WorkerProcess:
     def pid(self) -> int | None:
         """Of the child, while there is one."""
         return None if self._process is None else self._process.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether the child exists, were it only as an unkillable corpse: until then its device counts as busy."""
-        return self._process is not None and self._process.returncode is None
 
     async def start(self) -> int:
         """Start the child; returns the descriptor of the shared memory, which is the caller's to close.
@@ -129,16 +127,16 @@ class WorkerProcess:
 
     async def close(self, patience_s: float = 1.0) -> None:
         """End the child: closing its socket tells it to go, SIGKILL follows when it does not."""
-        self._lost = True
+        killed, self._lost = self._lost, True
         self._close_socket()
         if self._process is not None and self._process.returncode is None:
             try:
-                await asyncio.wait_for(self._process.wait(), patience_s)
+                await asyncio.wait_for(self._process.wait(), _CORPSE_PATIENCE_S if killed else patience_s)
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     self._process.kill()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._process.wait(), patience_s)
+                    await asyncio.wait_for(self._process.wait(), _CORPSE_PATIENCE_S)
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -211,9 +209,7 @@ class WorkerProcess:
                 _log.debug("%s: %s", self.spec.name, text)
         await process.wait()
 
-    def _in_background(self, coroutine: object, what: str) -> None:
-        if not asyncio.iscoroutine(coroutine):
-            raise TypeError("no coroutine")
+    def _in_background(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
         task = asyncio.get_running_loop().create_task(coroutine, name=f"{self.spec.name}-{what}")
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -229,9 +225,3 @@ def describe_exit(code: int) -> str:
         name = f"signal {-code}"
     return f"died of {name}"
 
-
-def free_descriptors(descriptors: Sequence[int]) -> None:
-    """Close what is still open, whatever became of it."""
-    for descriptor in descriptors:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)

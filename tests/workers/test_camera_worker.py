@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -63,13 +62,13 @@ async def test_frames_beyond_the_wanted_rate_are_not_even_handed_over(camera_spe
     spec = replace(camera_spec, source=LIVE, max_fps=5.0)
     async with CameraWorker(spec) as camera:
         frames = camera.frames()
-        numbers = []
+        times_s = []
         for _ in range(4):
             frame = await anext(frames)
-            numbers.append(frame.stamp.seq)
+            times_s.append(frame.stamp.captured_ns / 1e9)
             frame.release()
         await frames.aclose()
-    assert all(after - before >= 8 for before, after in pairwise(numbers))
+    assert times_s[-1] - times_s[0] > 0.55
 
 
 async def test_a_camera_that_stops_giving_frames_is_killed_and_called_stalled(camera_spec: CameraSpec) -> None:
