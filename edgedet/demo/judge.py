@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgedet.cameras._scene.scene import Seen as Known
 from edgedet.demo.picture import View
 from edgedet.demo.record import ByLabel, Record
-from edgedet.demo.score import Comparison, Truth, compare
-from edgedet.geometry import Letterbox
+from edgedet.demo.score import Comparison, compare
 from edgedet.types import Detection, ViewSize
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Judge:
     """`take` is the daemon's hook; `run` does the comparing in a thread, beside the daemon's loop."""
 
     def __init__(
-        self, record: Record, view: ViewSize, truth: Callable[[float], Sequence[Truth]] | None, min_score: float
+        self, record: Record, view: ViewSize, truth: Callable[[float], Sequence[Known]] | None, min_score: float
     ) -> None:
         self._record = record
         self._view = view
@@ -76,6 +76,6 @@ class Judge:
     def _judge(self, frame: _Frame) -> Comparison | None:
         if self._truth is None:
             return None
-        letterbox = Letterbox.fit(frame.frame.width, frame.frame.height, self._view.width, self._view.height)
-        scale = (float(letterbox.inner_width), float(letterbox.inner_height))
-        return compare(self._truth(frame.pts_s), frame.detections, scale)
+        side = max(self._view.width, self._view.height)
+        size = (frame.frame.width, frame.frame.height)
+        return compare(self._truth(frame.pts_s), frame.detections, size, side)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from edgedet.cameras._scene.scene import Seen, is_countable
 from edgedet.geometry import intersection_over_union
 from edgedet.types import Box, Detection
 
@@ -13,26 +13,6 @@ _SAME_OBJECT = 0.5
 """Overlap (IoU) from which on a detection is the object: the usual one."""
 _EXCUSED = 0.3
 """Overlap with an object too hidden to count from which on a detection of it is no false one."""
-_LEAST_VISIBLE = 0.5
-"""Objects of which less is to be seen count neither as missed nor as false."""
-_LEAST_PIXELS = 12.0
-"""Objects that are smaller than this in the detect view, in their longer side, do not count either."""
-
-
-class Truth(Protocol):
-    """One object of the scene."""
-
-    @property
-    def label(self) -> str:
-        """Its class."""
-
-    @property
-    def box(self) -> Box:
-        """The whole object, in fractions of the frame."""
-
-    @property
-    def visible(self) -> float:
-        """Share of it that is to be seen, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +45,7 @@ class Comparison:
     """One picture's result."""
 
     score: Score
-    counted: tuple[Truth, ...]
+    counted: tuple[Seen, ...]
     """The objects that count: large enough, and enough of them to be seen."""
     found: tuple[str, ...]
     """Labels of those that were found."""
@@ -74,16 +54,19 @@ class Comparison:
     """Indices of the detections that are nothing of the scene."""
 
 
-def compare(truth: Sequence[Truth], detections: Sequence[Detection], view_scale: tuple[float, float]) -> Comparison:
+def compare(truth: Sequence[Seen], detections: Sequence[Detection], frame: tuple[int, int], side: int) -> Comparison:
     """Match each detection, strongest first, with the object of its label that it overlaps most.
+
+    What a detector cannot be held to (see `is_countable`) is neither missed nor false.
 
     Args:
         truth: everything in the scene, hidden objects too.
         detections: highest score first.
-        view_scale: pixels of the detect view that the frame's width and height take up.
+        frame: width and height of the full frame, pixels.
+        side: of the detector's square input, pixels.
     """
-    counted = [known for known in truth if _counts(known, view_scale)]
-    excused = [known for known in truth if not _counts(known, view_scale)]
+    counted = [known for known in truth if is_countable(known, frame, side)]
+    excused = [known for known in truth if not is_countable(known, frame, side)]
     open_truth = list(counted)
     labels = []
     false = []
@@ -100,9 +83,3 @@ def compare(truth: Sequence[Truth], detections: Sequence[Detection], view_scale:
             false.append(number)
     score = Score(len(counted), len(counted) - len(open_truth), len(false))
     return Comparison(score, tuple(counted), tuple(labels), tuple(known.box for known in open_truth), tuple(false))
-
-
-def _counts(known: Truth, view_scale: tuple[float, float]) -> bool:
-    width = (known.box.x2 - known.box.x1) * view_scale[0]
-    height = (known.box.y2 - known.box.y1) * view_scale[1]
-    return known.visible >= _LEAST_VISIBLE and max(width, height) >= _LEAST_PIXELS
