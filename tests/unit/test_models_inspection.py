@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,3 +144,8 @@ def test_no_damage_gives_anything_but_an_error(tmp_path_factory: pytest.TempPath
         return
     assert info.inputs
     assert info.outputs
+
+
+def test_the_main_process_reads_models_without_numpy() -> None:
+    code = "import sys; from edgedet.models import inspection, labels, layout; print('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

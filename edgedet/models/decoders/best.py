@@ -92,7 +92,7 @@ class BestClass:
     def _by_hits(self, raw: NDArray[Any], threshold: np.generic) -> tuple[NDArray[np.intp], int]:
         """Every number compared in one pass, since a maximum along short rows is 15 times slower."""
         highest = raw.max()
-        if highest != highest:  # noqa: PLR0124 - NaN, which a maximum passes on
+        if math.isnan(highest):
             maxima = raw[:, self._skip :].max(axis=1)
             return np.flatnonzero(maxima >= threshold), int(np.count_nonzero(np.isnan(maxima)))
         if not highest >= threshold:
