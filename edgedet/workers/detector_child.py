@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedet.accelerators import Accelerator, Options
-from edgedet.errors import EdgedetError
+from edgedet.errors import EdgedetError, ModelError
 from edgedet.geometry import LETTERBOX_GREY, Letterbox
 from edgedet.models import decoders
 from edgedet.models.inspection import inspect
@@ -137,6 +137,12 @@ class Instance:
         self._header[self._number] = 0
         return statistics.median(seconds[1:] or seconds)
 
+    def answers(self) -> Tensors:
+        """What the last invoke answered, as copies."""
+        tensors: Tensors = [np.empty(output.shape, output.dtype) for output in self._accelerator.outputs]
+        self._accelerator.read(tensors)
+        return tensors
+
 
 class Decoding:
     """Turns output tensors into results, one frame after the other."""
@@ -150,6 +156,20 @@ class Decoding:
         """Decode what was invoked, for ever."""
         while True:
             connection.send(pack_result(self._decode(done.get())))
+
+    def refuse_nonsense(self, answers: Tensors, model: str) -> None:
+        """Look at what the model says of a grey picture.
+
+        Raises:
+            ModelError: nothing but NaN. Published exports do that, and it would look like an empty scene for ever.
+        """
+        # NaN is counted whatever the threshold; one that nothing reaches spares the rest.
+        found = self._decoder.decode(answers, decoders.Limits(min_score=1.0))
+        if 0 < self._layout.anchors <= found.invalid:
+            raise ModelError(
+                f"{model}: answers with values that are no numbers (NaN)",
+                hint="Export it again: with another quantisation, or as float32.",
+            )
 
     def _decode(self, invoked: Invoked) -> RawResult:
         begun_ns = time.monotonic_ns()
@@ -212,6 +232,7 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
     ]
     warm_up_s = max(instance.warm_up() for instance in instances)
     decoding = Decoding(decoders.build_decoder(layout, info.outputs), layout)
+    decoding.refuse_nonsense(instances[0].answers(), start["model"])
     done: queue.SimpleQueue[Invoked] = queue.SimpleQueue()
     for instance in instances:
         work = partial(_guard, connection, partial(instance.run, connection, done))

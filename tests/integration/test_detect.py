@@ -12,13 +12,16 @@ import time
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from clips import colourful, write_clip
 from edgedet.app.model import BUNDLED_MODEL
 from edgedet.cameras._scene.scene import Scene
 from integration.edgedet_process import run_edgedet
+from tflite_files import answering, write
 
 
 @pytest.fixture(scope="session")
@@ -202,6 +205,30 @@ def test_a_model_that_is_none_is_one_clear_error(
     assert (done.code, done.out) == (1, "")
     assert complaint in done.err
     assert len(done.err.splitlines()) <= 2
+
+
+def answers(scores: float) -> NDArray[np.float32]:
+    """Of two classes for 21 anchors: one clear box, and those scores everywhere else."""
+    values = np.full((6, 21), scores, np.float32)
+    values[:4] = 0.5
+    values[4:, 0] = 0.9, 0.1
+    return values
+
+
+def test_values_that_are_no_numbers_are_left_out_and_told_about(clip: Path, tmp_path: Path) -> None:
+    model = write(tmp_path / "model.tflite", answering(answers(np.nan)))
+    done = run_edgedet("detect", clip, "-m", model)
+    assert done.code == 0
+    assert all(len(frame["detections"]) == 1 for frame in lines(done.out))  # type: ignore[arg-type]
+    assert "30 of 30 frames had outputs that are no numbers" in done.err
+
+
+def test_a_model_that_answers_nothing_but_nan_is_refused(clip: Path, tmp_path: Path) -> None:
+    model = write(tmp_path / "model.tflite", answering(np.full((6, 21), np.nan, np.float32)))
+    done = run_edgedet("detect", clip, "-m", model)
+    assert (done.code, done.out) == (1, "")
+    assert "no numbers (NaN)" in done.err
+    assert len(done.err.splitlines()) == 2
 
 
 @pytest.mark.parametrize(
