@@ -162,6 +162,8 @@ class _Reading:
         rate = self._stream.average_rate or self._stream.guessed_rate
         self._step_s = float(1 / rate) if rate else _DEFAULT_STEP_S
         self._first_s: float | None = None
+        self._tick_s: float | None = None
+        """Of the time stamps, the same for all frames: as fractions they would take 20 us a frame."""
         self.given = 0
         """Frames that were handed out."""
         self.end_s = 0.0
@@ -181,12 +183,14 @@ class _Reading:
 
     def _time_of(self, frame: VideoFrame) -> float:
         """Seconds from the first frame; counted on at the stream's rate where the file has no time stamps."""
-        pts_s = self.end_s
-        if frame.time is not None:
+        pts_s, shown_s = self.end_s, frame.time
+        if shown_s is not None:
             if self._first_s is None:
-                self._first_s = frame.time
-            pts_s = max(0.0, frame.time - self._first_s)
-        lasts_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else self._step_s
+                self._first_s = shown_s
+            pts_s = max(0.0, shown_s - self._first_s)
+        if self._tick_s is None:
+            self._tick_s = float(frame.time_base or 0.0)
+        lasts_s = frame.duration * self._tick_s or self._step_s
         self.end_s = max(self.end_s, pts_s + lasts_s)
         return pts_s
 
