@@ -12,7 +12,7 @@ from typing import Protocol
 from edgedet.app.model import Model
 from edgedet.app.sources import NamedSource
 from edgedet.channel import Latest
-from edgedet.errors import SourceLost
+from edgedet.errors import SourceError, SourceLost
 from edgedet.events.filters import Filters
 from edgedet.pipeline import Seen, capture, every_frame, newest_frames
 from edgedet.stage_times import Samples
@@ -67,6 +67,8 @@ class Tally:
     ended: float = 0.0
     broken: list[SourceLost] = field(default_factory=list)
     """Sources that broke off after their first frame."""
+    failed: list[SourceError] = field(default_factory=list)
+    """Sources that gave no frame at all."""
     stages: dict[str, Samples] = field(
         default_factory=lambda: {name: Samples() for name in ("prepare", "invoke", "decode", "latency")}
     )
@@ -97,19 +99,20 @@ class Once:
         job: Job,
         sinks: Sequence[Sink],
         on_note: Callable[[str], None],
+        on_failure: Callable[[SourceError], None],
         on_opened: Callable[[NamedSource, Opened], None] = lambda _source, _opened: None,
     ) -> None:
         self.job = job
         self._sinks = sinks
         self._on_note = on_note
+        self._on_failure = on_failure
         self._on_opened = on_opened
         self.tally = Tally()
 
     async def run(self) -> None:
-        """Look at every source in turn.
+        """Look at every source in turn. One that gives nothing is noted in the tally and does not keep the others.
 
         Raises:
-            SourceError: a source gave no frame.
             ModelError: the model does not run.
             WorkerLost: the detector worker died again and again.
         """
@@ -155,6 +158,9 @@ class Once:
         except SourceLost as error:
             self.tally.broken.append(error)
             self._on_note(str(error))
+        except SourceError as error:
+            self.tally.failed.append(error)
+            self._on_failure(error)
 
     def _filtered(self, seen: Seen) -> Seen:
         if self.job.filters is None:

@@ -34,17 +34,22 @@ def edgedet() -> None:
     """Detect objects in camera frames, on a Raspberry Pi with or without a Coral, and publish them over MQTT."""
 
 
+def complain(error: EdgedetError) -> None:
+    """Tell of an error as every command does: what and where, then what to do."""
+    print(f"edgedet: {error}", file=sys.stderr)
+
+
 def main() -> NoReturn:
     """Run the command; what the user can mend is one or two plain lines and the contract's exit code."""
     try:
-        code = edgedet.main(standalone_mode=False)
+        code = edgedet.main(prog_name="edgedet", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ExitCode.INTERRUPTED)
     except EdgedetError as error:
-        print(f"edgedet: {error}", file=sys.stderr)
+        complain(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone (`edgedet detect … | head`); python would complain once more at exit.

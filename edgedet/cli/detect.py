@@ -15,6 +15,7 @@ import click
 from edgedet.app.job import Wishes, job_of
 from edgedet.app.once import Job, Once, Sink, Tally
 from edgedet.app.sources import source_of
+from edgedet.cli import complain
 from edgedet.errors import EdgedetError, ExitCode, UsageError
 from edgedet.outputs.jsonlines import JsonLines, SourcedResult
 from edgedet.workers.protocol import MAX_DETECTIONS
@@ -146,9 +147,10 @@ async def _detect(job: Job, output_format: str | None, output: Path | None, save
             sinks.append(stack.enter_context(bar))
         else:
             bar = None
-        once = Once(job, sinks, _warn, bar.opened if bar else lambda _source, _opened: None)
+        once = Once(job, sinks, _warn, complain, bar.opened if bar else lambda _source, _opened: None)
         code = await _until_done_or_interrupted(once, window.closed if window else asyncio.Event())
-    _summarise(once.tally, job)
+    if once.tally.frames or not once.tally.failed:
+        _summarise(once.tally, job)
     return code
 
 
@@ -174,7 +176,7 @@ async def _until_done_or_interrupted(once: Once, closed: asyncio.Event) -> int:
         raise
     finally:
         window.cancel()
-    return ExitCode.DONE
+    return ExitCode.FAILED if once.tally.failed else ExitCode.DONE
 
 
 def _open_output(stack: ExitStack | AsyncExitStack, output: Path | None) -> TextIO:

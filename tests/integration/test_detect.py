@@ -184,6 +184,14 @@ def test_a_source_that_gives_nothing_is_one_clear_error(
     assert len(done.err.splitlines()) <= 2
 
 
+def test_a_source_that_gives_nothing_does_not_keep_the_others(clip: Path) -> None:
+    done = run_edgedet("detect", "/no/such.mp4", clip)
+    assert done.code == 1
+    assert len(lines(done.out)) == 30
+    assert "/no/such.mp4: there is no such file" in done.err
+    assert "30 frames in" in done.err
+
+
 def test_a_folder_without_pictures_is_one_clear_error(tmp_path: Path) -> None:
     done = run_edgedet("detect", tmp_path)
     assert done.code == 1
