@@ -126,8 +126,8 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 def test_on_somebodys_broker_it_is_a_guest_that_leaves_nothing_behind(broker: Broker) -> None:
     with Subscriber(broker.port) as before:
-        done = run_edgedet("demo", "--seconds", "5", "--url", broker.url)
-    assert done.code == 0, done.out + done.err
+        code, out = ended_while_watching("--url", broker.url, number=signal.SIGINT)
+    assert code == 0, out
     topics = {message.topic for message in before.messages}
     assert topics
     assert all(re.match(r"edgedet/demo-[0-9a-f]{4}/", topic) for topic in topics), topics
@@ -135,7 +135,7 @@ def test_on_somebodys_broker_it_is_a_guest_that_leaves_nothing_behind(broker: Br
     with Subscriber(broker.port) as after:
         time.sleep(0.5)
     assert after.messages == []
-    assert re.search(r"[1-9]\d* retained topics were cleared", done.out)
+    assert re.search(r"[1-9]\d* retained topics were cleared", out)
 
 
 def test_a_broker_that_is_not_there_is_said_at_once() -> None:
@@ -163,7 +163,7 @@ def test_what_cannot_be_shown_is_one_plain_error(arguments: list[str], code: int
 
 def test_a_source_that_gives_nothing_is_no_success(tmp_path: Path) -> None:
     (tmp_path / "junk.mp4").write_bytes(b"junk" * 100)
-    done = run_edgedet("demo", "--seconds", "4", "--source", tmp_path / "junk.mp4")
+    done = run_edgedet("demo", "--seconds", "8", "--source", tmp_path / "junk.mp4")
     assert done.code == 1
     assert "BROKEN  there is something to look at" in done.out
     assert "camera_absent" in done.out
@@ -171,25 +171,36 @@ def test_a_source_that_gives_nothing_is_no_success(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_with_its_summary_and_nothing_stays_behind(number: signal.Signals) -> None:
-    child = subprocess.Popen([sys.executable, "-m", "edgedet", "demo"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert child.stdout is not None
-        for line in child.stdout:
-            if "is watching" in line:
-                break
-        started = children_of(child.pid)
-        child.send_signal(number)
-        rest = child.stdout.read()
-        assert child.wait(20) == 0
-    finally:
-        child.kill()
+    started: list[str] = []
+    code, out = ended_while_watching(number=number, children=started)
+    assert code == 0, out
     assert len(started) == 3, started
-    assert "frames looked at" in rest
-    assert "`offline` was published" in rest
+    assert "frames looked at" in out
+    assert "`offline` was published" in out
     deadline = time.monotonic() + 10
     while any(line in started for line in running_commands()):
         assert time.monotonic() < deadline, "something was left running"
         time.sleep(0.1)
+
+
+def ended_while_watching(*arguments: str, number: signal.Signals, children: list[str] | None = None) -> tuple[int, str]:
+    """Exit code and output of a demo that gets the signal a moment after it has begun to look."""
+    child = subprocess.Popen([sys.executable, "-m", "edgedet", "demo", *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        lines = []
+        for line in child.stdout:
+            lines.append(line)
+            if "is watching" in line:
+                break
+        time.sleep(1.0)
+        if children is not None:
+            children += children_of(child.pid)
+        child.send_signal(number)
+        lines += child.stdout.readlines()
+        return child.wait(20), "".join(lines)
+    finally:
+        child.kill()
 
 
 def running_commands() -> set[str]:
@@ -232,7 +243,8 @@ def test_ctrl_c_on_a_terminal_is_a_clean_end() -> None:
 
 
 def test_a_dumb_terminal_gets_plain_lines() -> None:
-    with OnTerminal("--seconds", "3", term="dumb") as demo:
-        demo.wait()
-        assert b"is watching" in demo.output
+    with OnTerminal(term="dumb") as demo:
+        demo.read_until(lambda output: b"is watching" in output)
+        demo.type(b"\x03")
+        assert demo.wait() == 0
         assert b"\x1b" not in demo.output
