@@ -189,12 +189,18 @@ class CameraWorker:
         """Wait until the source is open; says what it is.
 
         Raises:
-            SourceError: it cannot be opened.
+            SourceError: it cannot be opened, or not within its deadline; the worker is killed then.
             WorkerLost: the child died over it.
         """
         if self._opened is None:
             raise RuntimeError("enter the worker first")
-        return await asyncio.shield(self._opened)
+        limit_s = self.spec.open_deadline_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await asyncio.shield(self._opened)
+        except TimeoutError:
+            self._process.kill("it did not open its source")
+            raise SourceError(f"{self.spec.name}: not open within {limit_s:g} s", code="camera_stalled") from None
 
     async def frames(self) -> AsyncIterator[Frame]:
         """Every frame that the child hands over, until the source ends.

@@ -98,6 +98,15 @@ async def test_a_camera_worker_that_dies_ends_its_frames_with_the_reason(camera_
         frame.release()
 
 
+async def test_a_source_that_does_not_open_in_time_is_given_up(camera_spec: CameraSpec) -> None:
+    async with CameraWorker(replace(camera_spec, open_deadline_s=0.3)) as camera:
+        assert camera.pid is not None
+        os.kill(camera.pid, signal.SIGSTOP)
+        with pytest.raises(SourceError, match="not open within"):
+            await camera.opened()
+    assert not Path(f"/proc/{camera.pid}/exe").exists()
+
+
 async def test_a_source_that_cannot_be_opened_says_why(camera_spec: CameraSpec) -> None:
     spec = replace(camera_spec, source={"type": "video", "path": "/no/such/clip.mp4"})
     async with CameraWorker(spec) as camera:
