@@ -13,6 +13,8 @@ from edgedet.demo.setting import Setting
 from edgedet.demo.terminal import Terminal
 
 _LAST_DRAWING_S = 2.0
+_REST = 3.0
+"""Pause after a drawing, in times of what it took: on a Pi, too, a quarter of a core is the most that it costs."""
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -40,7 +42,8 @@ class Screen:
                 # The terminal is given back next, and nothing may be written to it after that.
                 await asyncio.wait((drawing,), timeout=_LAST_DRAWING_S)
                 raise
-            await asyncio.sleep(max(0.02, DRAWN_EVERY_S - (time.monotonic() - began)))
+            took_s = time.monotonic() - began
+            await asyncio.sleep(max(DRAWN_EVERY_S - took_s, _REST * took_s))
 
     def _draw(self, snapshot: Snapshot) -> None:
         self._terminal.show(compose(snapshot, *self._terminal.size()))
