@@ -11,10 +11,13 @@ its own (tests/bench/requirements-ultralytics.txt, in .venv-bench); without it t
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import footprint_720p
@@ -22,7 +25,8 @@ import live
 import speed
 from figures import Figure, conditions, table
 
-PARTS = ("speed", "live", "footprint", "memory")
+HERE = Path(__file__).parent
+PARTS = ("postprocess", "speed", "live", "footprint", "memory")
 INT8_320 = "yolov8n_320_full_integer_quant.tflite"
 
 
@@ -41,10 +45,12 @@ def main() -> int:
 
 def _figures(arguments: argparse.Namespace, data: Path, scratch: Path) -> Iterator[Figure]:
     models, clip = data / "models", arguments.clip or data / "videos" / "one-by-one-person-detection.mp4"
+    program = arguments.program.absolute() if arguments.program.exists() else None
+    if program is None and {"postprocess", "speed"}.intersection(arguments.only):
+        print(f"{arguments.program} is not there: Ultralytics is left out", file=sys.stderr)
+    if "postprocess" in arguments.only:
+        yield from _postprocessing(program or Path(sys.executable))
     if "speed" in arguments.only:
-        program = arguments.program if arguments.program.exists() else None
-        if program is None:
-            print(f"{arguments.program} is not there: the program edgedet grew from is left out", file=sys.stderr)
         yield from speed.figures(
             models,
             clip,
@@ -60,6 +66,18 @@ def _figures(arguments: argparse.Namespace, data: Path, scratch: Path) -> Iterat
         yield from footprint_720p.figures(models / INT8_320, clip, scratch, seconds=10.0, starts=9)
     if "memory" in arguments.only:
         yield from live.memory(models / INT8_320, scratch, arguments.minutes)
+
+
+def _postprocessing(python: Path) -> Iterator[Figure]:
+    """In the other environment, since both sides must run in one process."""
+    code = (
+        "import json, dataclasses, bench_postprocess as b;"
+        "print(json.dumps([dataclasses.asdict(each) for each in b.measure(200)]))"
+    )
+    done = subprocess.run([str(python), "-c", code], cwd=HERE, check=True, capture_output=True, text=True)
+    for each in json.loads(done.stdout.splitlines()[-1]):
+        found = Figure(**each)
+        yield replace(found, name=f"post-processing: {found.name.strip()}")
 
 
 def _arguments() -> argparse.Namespace:
