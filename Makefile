@@ -36,6 +36,7 @@ bench-targets: $(VENV)/.for-tests  ## what is promised about speed and size, mea
 	@PATH="$$PATH:/usr/sbin" $(BIN)/python tests/bench/run.py $(ARGS)
 
 wheel: $(VENV)/.for-tests  ## dist/edgedet-*.whl, with the bundled model and the schemas inside
+	rm -rf build  # what an earlier build left there would go into this one
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -l dist/*.whl
 
