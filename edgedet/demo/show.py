@@ -112,10 +112,10 @@ class _Show:
 
     def _outcomes(self, script: Script, cleared: int | None) -> list[Outcome]:
         nothing = judge_looking(self._record)
-        found = [] if nothing is None else [nothing]
-        if nothing is None and self._setting.truth is not None:
-            found.append(judge_truth(self._record.total))
-        return [*found, *script.outcomes.values(), judge_goodbye(self._record, cleared)]
+        found = judge_truth(self._record.total) if nothing is None and self._setting.truth is not None else None
+        goodbye = judge_goodbye(self._record, cleared)
+        outcomes = (nothing, found, *script.outcomes.values(), goodbye)
+        return [outcome for outcome in outcomes if outcome is not None]
 
     def _ends_at(self) -> float | None:
         return None if self._options.seconds is None else self._record.started + self._options.seconds

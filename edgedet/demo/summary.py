@@ -31,9 +31,12 @@ def judge_truth(total: Score) -> Outcome:
     return Outcome(FINDS, kept, f"{total} ({total.recall:.1%} found)")
 
 
-def judge_goodbye(record: Record, cleared: int | None) -> Outcome:
-    """Whether the broker was told of the end, and nothing was left on one that is not ours."""
+def judge_goodbye(record: Record, cleared: int | None) -> Outcome | None:
+    """Whether the broker was told of the end, and nothing was left on one that is not ours; None without a broker."""
     said = any(heard.payload == b"offline" for heard in record.since(record.started, "availability"))
+    if not said and not record.linked and record.messages:
+        # The demo was ended while its broker was away.
+        return None
     words = "`offline` was published" if said else "`offline` was not heard"
     if cleared is not None:
         words += f", {cleared} retained topics were cleared"

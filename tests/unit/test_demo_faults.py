@@ -128,12 +128,21 @@ async def test_without_a_frame_there_was_nothing_to_look_at(record: Record) -> N
 
 
 async def test_a_goodbye_must_be_heard(record: Record) -> None:
-    assert not judge_goodbye(record, None).kept
+    record.link(linked=True)
+    unheard = judge_goodbye(record, None)
+    assert unheard is not None
+    assert not unheard.kept
     tell(record, "availability", "offline")
     tell(record, "availability", "")
     said = judge_goodbye(record, 7)
+    assert said is not None
     assert said.kept
     assert "7 retained topics were cleared" in said.seen
+
+
+async def test_a_demo_that_is_ended_while_its_broker_is_away_owes_no_goodbye(record: Record) -> None:
+    record.link(linked=False)
+    assert judge_goodbye(record, None) is None
 
 
 async def test_the_summary_says_what_held_what_broke_and_what_was_not_shown(record: Record) -> None:
