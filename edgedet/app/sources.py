@@ -21,9 +21,14 @@ class NamedSource:
     """The driver's settings; `type` names the driver."""
 
     @property
+    def is_still(self) -> bool:
+        """One picture or several, none of which moves."""
+        return self.source["type"] == "images"
+
+    @property
     def is_picture(self) -> bool:
         """One still picture."""
-        return self.source["type"] == "images" and not Path(self.given).is_dir()
+        return self.is_still and not Path(self.given).is_dir()
 
 
 def source_of(given: str) -> NamedSource:

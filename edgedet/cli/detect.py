@@ -22,6 +22,7 @@ from edgedet.workers.protocol import MAX_DETECTIONS
 
 if TYPE_CHECKING:
     from edgedet.app.sources import NamedSource
+    from edgedet.cli._annotated import WindowSink
     from edgedet.pipeline import Seen
 
 
@@ -121,7 +122,8 @@ async def _detect(job: Job, output_format: str | None, output: Path | None, save
         sinks: list[Sink] = []
         chosen_format = output_format or ("table" if output is None and sys.stdout.isatty() else "jsonl")
         stream = _open_output(stack, output)
-        bar = window = None
+        bar = None
+        window: WindowSink | None = None
         if sys.stderr.isatty():
             from edgedet.cli._progress import ProgressSink
 
@@ -139,43 +141,50 @@ async def _detect(job: Job, output_format: str | None, output: Path | None, save
 
             sinks.append(stack.enter_context(SaveSink(save, job.sources)))
         if show:
-            from edgedet.cli._annotated import WindowSink
+            from edgedet.cli import _annotated
 
-            window = await stack.enter_async_context(WindowSink())
+            window = await stack.enter_async_context(_annotated.WindowSink())
             sinks.append(window)
         if bar is not None and not (chosen_format == "jsonl" and stream.isatty()):
             sinks.append(stack.enter_context(bar))
         else:
             bar = None
         once = Once(job, sinks, _warn, complain, bar.opened if bar else lambda _source, _opened: None)
-        code = await _until_done_or_interrupted(once, window.closed if window else asyncio.Event())
+        code = await _until_done_or_interrupted(once, window)
     if once.tally.frames or not once.tally.failed:
         _summarise(once.tally, job)
     return code
 
 
-async def _until_done_or_interrupted(once: Once, closed: asyncio.Event) -> int:
+async def _until_done_or_interrupted(once: Once, window: WindowSink | None) -> int:
     """Run the job. Ctrl-C and the closed window end it where it is, with its summary."""
     loop = asyncio.get_running_loop()
-    work = loop.create_task(once.run(), name="once")
-    window = loop.create_task(closed.wait(), name="window")
+    interrupted = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, work.cancel)
+        loop.add_signal_handler(number, interrupted.set)
+    work = loop.create_task(once.run(), name="once")
+    ends = [loop.create_task(interrupted.wait(), name="interrupted")]
+    if window is not None:
+        ends.append(loop.create_task(window.closed.wait(), name="window"))
     try:
-        await asyncio.wait((work, window), return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
+        await asyncio.wait((work, *ends), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            await work
+            if window is not None and once.job.sources[-1].is_still:
+                # A picture that vanishes at once was not shown; a video has had its time.
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        else:
             work.cancel()
             await asyncio.wait((work,))
-            return ExitCode.DONE
-        await work
-    except asyncio.CancelledError:
-        return ExitCode.INTERRUPTED
     except EdgedetError:
         if once.tally.frames:
             _summarise(once.tally, once.job)
         raise
     finally:
-        window.cancel()
+        for end in ends:
+            end.cancel()
+    if interrupted.is_set():
+        return ExitCode.INTERRUPTED
     return ExitCode.FAILED if once.tally.failed else ExitCode.DONE
 
 

@@ -6,7 +6,10 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -99,3 +102,18 @@ async def test_without_a_display_it_says_what_to_do(monkeypatch: pytest.MonkeyPa
         async with Window():
             pass
     assert "--save" in str(caught.value)
+
+
+def test_a_still_picture_stays_until_q_and_then_the_command_ends_well(on_display: str, tmp_path: Path) -> None:
+    picture = tmp_path / "grey.png"
+    Image.new("RGB", (320, 240), (90, 90, 90)).save(picture)
+    command = [sys.executable, "-m", "edgedet", "detect", str(picture), "--show", "--format", "none"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as shown:
+        number = xdotool("search", "--sync", "--onlyvisible", "--name", "edgedet").splitlines()[0]
+        time.sleep(1.0)
+        assert shown.poll() is None
+        xdotool("windowfocus", "--sync", number)
+        xdotool("key", "q")
+        assert shown.wait(30) == 0
+        assert shown.stderr is not None
+        assert shown.stderr.read().startswith("1 frames in")
