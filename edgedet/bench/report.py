@@ -143,9 +143,10 @@ class Report:
             ("CPU to the limit's", *(f"{one.cost:.2f}" for one in each)),
         ]
         count = len(each[0].rounds)
+        rounds = f"medians of {count} alternating rounds" if count > 1 else "one round"
         return Section(
             "pipeline",
-            f"Over the clip, decoding included; one thread an instance; medians of {count} alternating rounds. "
+            f"Over the clip, decoding included; one thread an instance; {rounds}. "
             "Bare inference calls invoke() and does nothing else: it is the limit. CPU is of all processes together.",
             tuple(columns),
             tuple(rows),
