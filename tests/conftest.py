@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from skip_policy import DATA_VARIABLE, SkipPolicy, load_allowed
+from software_edgetpu.library import SoftwareEdgeTpu, build, compiler
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,3 +33,18 @@ def test_data() -> Path:
     if not path.is_dir():
         pytest.fail(f"{DATA_VARIABLE} is set to {folder}, which is not a folder", pytrace=False)
     return path
+
+
+@pytest.fixture(scope="session")
+def built_edgetpu(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library of the software Edge TPU; skips where there is no C compiler."""
+    found = compiler()
+    if found is None:
+        pytest.skip("no C compiler on this machine: the software Edge TPU cannot be built (apt install gcc libc6-dev)")
+    return build(tmp_path_factory.mktemp("edgetpu"), found)
+
+
+@pytest.fixture
+def edgetpu(built_edgetpu: Path, tmp_path: Path) -> SoftwareEdgeTpu:
+    """A software Edge TPU of this test's own, with one device on USB."""
+    return SoftwareEdgeTpu(built_edgetpu, tmp_path)

@@ -1,0 +1,1 @@
+"""An Edge TPU in software: the library that a runtime loads, what computes its answers, and models compiled for it."""
