@@ -13,7 +13,8 @@ what the reader can do about it. `str()` is what a user sees; a traceback is nev
      │   └─ ModelUnsuited                          needs an accelerator that is not there
      ├─ WorkerError(RuntimeError)        exit 1    a child process failed
      │   ├─ WorkerLost                             it died, or was killed after a missed deadline
-     │   └─ WorkerRefused                          it started and said no
+     │   ├─ WorkerRefused                          it started and said no
+     │   └─ AcceleratorError                       the Edge TPU cannot be used, or was lost
      └─ BrokerError(ConnectionError)     exit 1    MQTT is not to be had
 """
 
@@ -96,6 +97,14 @@ class WorkerRefused(WorkerError):
     def __init__(self, message: str, *, hint: str = "", kind: str = "", code: str = "") -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
+        self.code = code
+
+
+class AcceleratorError(WorkerError):
+    """An accelerator that cannot be used, or can no longer. `code` is one of the health codes (`edgetpu_absent`…)."""
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "edgetpu_crashed") -> None:
+        super().__init__(message, hint=hint)
         self.code = code
 
 

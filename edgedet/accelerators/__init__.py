@@ -6,8 +6,8 @@ that shall run side by side. It imports the standard library, numpy and its runt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -25,6 +25,14 @@ class Options:
     """Threads of one interpreter."""
     runtime: str = "auto"
     """`auto`, `litert` or `tflite_runtime`."""
+    library: str = "libedgetpu.so.1"
+    """What holds the Edge TPU's delegate: a path, or a name that the dynamic linker finds."""
+    device: str = ""
+    """Which Edge TPU: `usb:0`, `pci:0`; empty: the first of any kind."""
+    delegate: Mapping[str, str] = field(default_factory=dict)
+    """The delegate's own options."""
+    edgetpu_runtime: int | None = None
+    """The least version of the Edge TPU's runtime that the model asks for; None: it does not say."""
 
 
 @dataclass(frozen=True, slots=True)

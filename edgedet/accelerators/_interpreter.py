@@ -80,7 +80,10 @@ class TfliteAccelerator:
 
 
 def open_interpreter(
-    backend: str, options: Options, delegates: Sequence[object] | None = None
+    backend: str,
+    options: Options,
+    delegates: Sequence[object] = (),
+    kind: type[TfliteAccelerator] = TfliteAccelerator,
 ) -> TfliteAccelerator:
     """Load the model and allocate its tensors.
 
@@ -101,4 +104,4 @@ def open_interpreter(
             f"{options.model}: the TFLite runtime refuses this file: {reason}",
             hint="`edgedet models inspect` says what the file is.",
         ) from error
-    return TfliteAccelerator(backend, interpreter)
+    return kind(backend, interpreter)

@@ -6,8 +6,8 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +16,7 @@ from edgedet.errors import EdgedetError, WorkerLost
 from edgedet.types import FrameStamp, ViewSize
 from edgedet.workers import memory
 from edgedet.workers.failure import read_failure
+from edgedet.workers.loss import When, edgetpu_loss
 from edgedet.workers.process import ChildSpec, WorkerProcess
 from edgedet.workers.protocol import (
     Kind,
@@ -49,6 +50,12 @@ class DetectorSpec:
     deadline_s: float = 2.0
     load_deadline_s: float = 20.0
     python: str | None = None
+    library: str = "libedgetpu.so.1"
+    """What holds the Edge TPU's delegate."""
+    devices: tuple[str, ...] = ()
+    """The Edge TPU of each instance, `usb:0`, `pci:0`; none: the first of any kind for each."""
+    delegate: Mapping[str, str] = field(default_factory=dict)
+    """The delegate's own options."""
 
     @property
     def slots(self) -> int:
@@ -77,6 +84,8 @@ class DetectorWorker:
         self._opened: asyncio.Future[float] | None = None
         self._error: EdgedetError | None = None
         self._failure: EdgedetError | None = None
+        self._when = When.LOADING
+        self._versions = ""
         self._whole = memoryview(b"")
         self._header = memoryview(b"")
         self._free: deque[int] = deque(range(spec.slots))
@@ -96,6 +105,7 @@ class DetectorWorker:
         Raises:
             ModelError: the file is no use.
             WorkerLost: the child died over it, or took longer than `load_deadline_s`.
+            AcceleratorError: the same of an Edge TPU's, or it said why there is none to be had.
         """
         loop = asyncio.get_running_loop()
         self._opened = loop.create_future()
@@ -117,6 +127,9 @@ class DetectorWorker:
                     "instances": spec.instances,
                     "runtime": spec.runtime,
                     "slots": spec.slots,
+                    "library": spec.library,
+                    "devices": spec.devices,
+                    "delegate": dict(spec.delegate),
                 },
             )
         )
@@ -126,13 +139,15 @@ class DetectorWorker:
         except TimeoutError:
             self._process.kill(f"it took longer than {spec.load_deadline_s:g} s to load the model")
             await self._process.close()
-            raise WorkerLost(
+            late = WorkerLost(
                 f"detector-{spec.backend}: loading {spec.model} took longer than {spec.load_deadline_s:g} s",
                 hint="Raise detector.load_deadline_s if this machine is just slow.",
-            ) from None
+            )
+            raise self._meaning(late, When.HUNG) from None
         except BaseException:
             await self._process.close()
             raise
+        self._when = When.RUNNING
         self.deadline_s = max(spec.deadline_s, _MEDIANS_TO_A_HANG * self.warm_up_ms / 1000.0)
         return self
 
@@ -208,6 +223,7 @@ class DetectorWorker:
         overdue_ns = int((SLOTS_PER_INSTANCE + 1) * self.deadline_s * 1e9)
         left_s = self.deadline_s - (now_ns - reference_ns) / 1e9
         if left_s <= 0 or now_ns - oldest.submitted_ns > overdue_ns:
+            self._when = When.HUNG
             self._process.kill(f"no answer within {self.deadline_s:g} s")
         else:
             self._arm(left_s)
@@ -230,17 +246,22 @@ class DetectorWorker:
                 self._opened.set_result(float(unpack_json(message)["warm_up_ms"]))
         elif kind == Kind.FAILED:
             self._failure = read_failure(message)
+        elif kind == Kind.NOTE:
+            self._versions = str(unpack_json(message).get("message", ""))
         else:
             self._process.kill(f"it sent a message of an unknown kind {kind}")
 
     def _on_lost(self, error: WorkerLost) -> None:
-        reason = self._failure or error
+        reason = self._failure or self._meaning(error, self._when)
         if self._opened is not None and not self._opened.done():
             self._error = reason
             self._opened.set_exception(reason)
             return
         self._fail_all(reason)
         self._report_loss(reason)
+
+    def _meaning(self, error: WorkerLost, when: When) -> EdgedetError:
+        return edgetpu_loss(error, when, self._versions) if self.spec.backend == "edgetpu" else error
 
     def _fail_all(self, error: EdgedetError) -> None:
         if self._error is None:

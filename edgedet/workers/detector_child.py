@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -223,12 +224,15 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
         np.frombuffer(shared, np.uint8, shared_layout.detect_bytes, shared_layout.detect_at(slot)).reshape(shape)
         for slot in range(start["slots"])
     ]
-    options = Options(start["model"], start["threads"], start["runtime"])
     backend = import_module(f"edgedet.accelerators.{start['backend']}")
     encoder = InputEncoder.for_model(info, layout)
+    wishes = [_options(start, number, info.edgetpu_runtime) for number in range(start["instances"])]
+    if hasattr(backend, "versions"):
+        # Said before it is tried: a library that does not go with the runtime leaves no chance to say it after.
+        connection.send(pack_json(Kind.NOTE, {"message": backend.versions(wishes[0])}))
     instances = [
         Instance(number, backend.open_accelerator(options), encoder, slots, memory.header(shared))
-        for number in range(start["instances"])
+        for number, options in enumerate(wishes)
     ]
     warm_up_s = max(instance.warm_up() for instance in instances)
     decoding = Decoding(decoders.build_decoder(layout, info.outputs), layout)
@@ -239,6 +243,19 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
         threading.Thread(target=work, daemon=True).start()
     connection.send(pack_json(Kind.OPENED, {"backend": start["backend"], "warm_up_ms": warm_up_s * 1000.0}))
     decoding.run(connection, done)
+
+
+def _options(start: dict[str, Any], number: int, edgetpu_runtime: int | None) -> Options:
+    devices: list[str] = start["devices"]
+    return Options(
+        start["model"],
+        start["threads"],
+        start["runtime"],
+        library=start["library"],
+        device=devices[number] if number < len(devices) else "",
+        delegate=start["delegate"],
+        edgetpu_runtime=edgetpu_runtime,
+    )
 
 
 def _guard(connection: socket.socket, work: Work) -> None:

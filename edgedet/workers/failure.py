@@ -6,7 +6,7 @@ import contextlib
 import socket
 
 from edgedet import errors
-from edgedet.errors import EdgedetError, SourceError, WorkerRefused
+from edgedet.errors import AcceleratorError, EdgedetError, SourceError, WorkerRefused
 from edgedet.workers.protocol import Kind, pack_json, unpack_json
 
 
@@ -14,7 +14,7 @@ def send_failure(connection: socket.socket, error: Exception) -> None:
     """Tell the daemon why this worker ends. An error of ours keeps its class, message, hint and health code."""
     if isinstance(error, EdgedetError):
         body = {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
-        if isinstance(error, SourceError):
+        if isinstance(error, SourceError | AcceleratorError):
             body["code"] = error.code
     else:
         body = {"kind": "", "message": f"{type(error).__name__}: {error}", "hint": ""}
@@ -29,6 +29,8 @@ def read_failure(message: bytes) -> EdgedetError:
     known = getattr(errors, kind, None) if kind else None
     if isinstance(known, type) and issubclass(known, SourceError):
         return known(text, hint=hint, code=str(body.get("code", "camera_crashed")))
+    if isinstance(known, type) and issubclass(known, AcceleratorError):
+        return known(text, hint=hint, code=str(body.get("code", "edgetpu_crashed")))
     if isinstance(known, type) and issubclass(known, EdgedetError):
         return known(text, hint=hint)
     return WorkerRefused(text, hint=hint, kind=kind)

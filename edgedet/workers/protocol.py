@@ -29,7 +29,7 @@ class Kind(IntEnum):
     FAILED = 3
     """Worker to daemon, JSON: an error, told as `message`, `hint`, `kind`, `code`. The worker ends after it."""
     NOTE = 4
-    """Worker to daemon, JSON: a warning for the user, in `message`."""
+    """Worker to daemon, JSON: in `message` a camera's warning for the user, or what a detector is about to load."""
     TICKET = 5
     """Camera to daemon: a frame lies in this slot, which is the daemon's until it is released."""
     RELEASE = 6

@@ -1,0 +1,135 @@
+"""Which Edge TPUs the kernel sees, read from sysfs: no library is loaded and no device is opened.
+
+What sysfs says explains and wakes; it never decides whether the library is tried. In a container, or with another
+driver, a device can work that is not seen here.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path("/")
+_USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}
+"""Vendor and product, and whether it runs its firmware: libedgetpu loads that at the first use after it got power, and
+then both the id and the device node change."""
+_USB3_MBPS = 5000
+_COLDEST_C, _HOTTEST_C = -40.0, 125.0
+"""Beyond these the sensor is not answering: a dead chip reads -87.9 degrees for ever (google-coral/edgetpu#843)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeTpu:
+    """One Edge TPU that the kernel sees."""
+
+    name: str
+    """As the library takes it for `device`: `usb:0`, `pci:0`. For USB the order is that of bus and address."""
+    port: str
+    """Its folder in sysfs: `2-1`, `apex_0`."""
+    node: Path
+    """What must be opened to use it: `/dev/bus/usb/002/003`, `/dev/apex_0`."""
+    used_before: bool = True
+    """False: a USB one that still runs its boot loader. It changes its address at the first use."""
+    usb_mbps: int | None = None
+    """480 on a USB 2 port or a bad cable, 5000 on USB 3; None: PCIe, or not said."""
+    temp_c: float | None = None
+    """Degrees Celsius; only PCIe ones can be asked. None: unknown, or impossible (see `fault`)."""
+    fault: str = ""
+    """What sysfs says is wrong with it, in one sentence; empty: nothing."""
+
+    @property
+    def slow_port(self) -> bool:
+        """Whether it sits on USB 2, which makes it several times slower."""
+        return self.usb_mbps is not None and self.usb_mbps < _USB3_MBPS
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that has a device open."""
+
+    pid: int
+    name: str
+
+
+def find(root: Path = _ROOT) -> tuple[EdgeTpu, ...]:
+    """Every Edge TPU that is there now, USB first. `root` is where `/sys` and `/dev` are looked for."""
+    return (*_usb(root), *_pcie(root))
+
+
+def may_open(tpu: EdgeTpu, root: Path = _ROOT) -> bool:
+    """Whether this user may read and write the device's node."""
+    return os.access(_below(root, tpu.node), os.R_OK | os.W_OK)
+
+
+def holder_of(tpu: EdgeTpu, root: Path = _ROOT) -> Holder | None:
+    """Another process that has the device open; None: none, or one that this user may not look into."""
+    node = str(_below(root, tpu.node))
+    for process in (root / "proc").glob("[0-9]*"):
+        pid = int(process.name)
+        if pid == os.getpid():
+            continue
+        try:
+            if any(str(link.readlink()) == node for link in (process / "fd").iterdir()):
+                return Holder(pid, _text(process / "comm") or "?")
+        except OSError:
+            continue
+    return None
+
+
+def _usb(root: Path) -> list[EdgeTpu]:
+    seen: list[tuple[int, int, Path, bool]] = []
+    for folder in (root / "sys/bus/usb/devices").glob("*"):
+        used_before = _USB_IDS.get((_text(folder / "idVendor"), _text(folder / "idProduct")))
+        bus, address = _number(folder / "busnum"), _number(folder / "devnum")
+        if used_before is not None and bus is not None and address is not None:
+            seen.append((int(bus), int(address), folder, used_before))
+    found = []
+    for place, (bus, address, folder, used_before) in enumerate(sorted(seen)):
+        speed = _number(folder / "speed")
+        found.append(
+            EdgeTpu(
+                f"usb:{place}",
+                folder.name,
+                Path(f"/dev/bus/usb/{bus:03d}/{address:03d}"),
+                used_before,
+                usb_mbps=None if speed is None else int(speed),
+            )
+        )
+    return found
+
+
+def _pcie(root: Path) -> list[EdgeTpu]:
+    names = {path.name for folder in ("sys/class/apex", "dev") for path in (root / folder).glob("apex_*")}
+    numbered = sorted((int(name[5:]), name) for name in names if name[5:].isdigit())
+    found = []
+    for place, (_, name) in enumerate(numbered):
+        node = Path("/dev") / name
+        temp_c, fault = None, ""
+        reading = _number(root / "sys/class/apex" / name / "temp")  # thousandths of a degree
+        if reading is not None and _COLDEST_C <= reading / 1000 <= _HOTTEST_C:
+            temp_c = reading / 1000
+        elif reading is not None:
+            fault = f"{name} reads {reading / 1000:.1f} °C, which cannot be: the chip does not answer"
+        if not _below(root, node).exists():
+            fault = f"the driver knows {name}, but {node} does not exist"
+        found.append(EdgeTpu(f"pci:{place}", name, node, temp_c=temp_c, fault=fault))
+    return found
+
+
+def _below(root: Path, path: Path) -> Path:
+    return root / path.relative_to("/")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _number(file: Path) -> float | None:
+    try:
+        return float(_text(file))
+    except ValueError:
+        return None
