@@ -75,6 +75,7 @@ def camera_spec(name: str, camera: CameraSettings, model: Model, detector: Detec
         max_fps=camera.detect.fps,
         masks=masks_of(camera),
         stall_s=_STALL_S,
+        python=getattr(camera.source, "interpreter", None),
     )
 
 

@@ -3,6 +3,9 @@
 A source module holds `Settings`, a frozen standard-library dataclass whose `type` is the module's name, and
 `open_camera(settings)`, which returns a `Camera`. It runs in a worker child and imports numpy and its own driver only.
 Files that begin with an underscore are shared by sources and are none themselves.
+
+A source whose driver comes with another Python than edgedet's own has a property `interpreter` in its `Settings`: the
+path of the interpreter that its worker runs on.
 """
 
 from __future__ import annotations
@@ -10,13 +13,13 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgedet.types import PixelFormat
+    from edgedet.types import PixelFormat, ViewSize
 
 
 class Shot(Protocol):
@@ -76,6 +79,14 @@ class Camera(AbstractContextManager["Camera"], Protocol):
             SourceError: the source gave no frame at all; the message says what it is and what to do.
             SourceLost: it broke off after frames had come; the message names the first frame that is missing.
         """
+
+
+@runtime_checkable
+class ScalesItself(Protocol):
+    """What a camera has besides whose hardware scales: the size must be known before the first frame."""
+
+    def scale_to(self, view: ViewSize) -> None:
+        """Say, before it is entered, how large the detect view is. What is drawn then costs a copy."""
 
 
 def available() -> tuple[str, ...]:

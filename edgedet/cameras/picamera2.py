@@ -1,16 +1,19 @@
-"""The Raspberry Pi's own cameras, through picamera2 of the system's Python."""
+"""The Raspberry Pi's own cameras, through picamera2 of the system's Python.
+
+libcamera's bindings come with the distribution and for its Python only. So this driver's worker runs on
+`/usr/bin/python3`, with the numpy of the distribution, whatever edgedet's own environment holds.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from edgedet.errors import SourceError
-
 if TYPE_CHECKING:
     from edgedet.cameras import Camera
 
 _SMALLEST, _LARGEST = 32, 8192
+_SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,33 +21,41 @@ class Settings:
     """A camera on the Pi's CSI connector, or a USB camera that libcamera knows."""
 
     size: tuple[int, int] = (1280, 720)
-    """Width and height of the full view, pixels, each in 32 to 8192; the sensor's nearest mode is used."""
+    """Width and height of the full view, even pixels, each in 32 to 8192; the sensor's nearest mode is used."""
     fps: float = 15.0
     """Frames a second that the sensor is run at, above 0 and at most 240."""
-    camera: int = 0
-    """Which camera, in the order of `rpicam-hello --list-cameras`, from 0."""
+    camera: int | str = 0
+    """Which camera: its number in the order of `rpicam-hello --list-cameras`, from 0, or its model, such as imx708."""
     rotation: Literal[0, 180] = 0
     """Degrees by which the picture is turned, in the sensor."""
-    controls: dict[str, bool | int | float | str] = field(default_factory=dict)
-    """libcamera controls such as ExposureValue or AwbMode, by name."""
+    hflip: bool = False
+    """Whether left and right are swapped, in the sensor, after the rotation."""
+    vflip: bool = False
+    """Whether top and bottom are swapped, in the sensor, after the rotation."""
+    controls: dict[str, bool | int | float | str | tuple[float, ...]] = field(default_factory=dict)
+    """libcamera controls such as ExposureValue or AwbMode, by name; an enumeration's value by its name or number."""
+    python: str | None = None
+    """Interpreter that has picamera2; unset: the system's, /usr/bin/python3."""
     type: Literal["picamera2"] = "picamera2"
 
     def __post_init__(self) -> None:
         if not all(_SMALLEST <= side <= _LARGEST for side in self.size):
             raise ValueError(f"size: {list(self.size)} is no size; give width and height in pixels, 32 to 8192 each")
+        if any(side % 2 for side in self.size):
+            raise ValueError(f"size: {list(self.size)} is odd; libcamera gives even widths and heights only")
         if not 0 < self.fps <= 240:
             raise ValueError(f"fps: {self.fps:g} is out of range; give frames a second, above 0 and at most 240")
-        if self.camera < 0:
+        if isinstance(self.camera, int) and self.camera < 0:
             raise ValueError(f"camera: {self.camera} is no number of a camera; count from 0")
+
+    @property
+    def interpreter(self) -> str:
+        """See `edgedet.cameras`: which Python the worker of this source runs on."""
+        return self.python or _SYSTEM_PYTHON
 
 
 def open_camera(settings: Settings) -> Camera:
-    """Refuses for now: nothing here talks to libcamera yet.
+    """The camera, opened when it is entered."""
+    from edgedet.cameras._libcamera import LibcameraCamera
 
-    Raises:
-        SourceError: always; reading from picamera2 comes with the support for the Pi's hardware.
-    """
-    raise SourceError(
-        f"camera {settings.camera}: this version cannot read from picamera2 yet",
-        hint="Use type: v4l2 for a USB camera, or type: rtsp for a network camera.",
-    )
+    return LibcameraCamera(settings)

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from edgedet.cameras import Camera, Shot
+from edgedet.cameras import Camera, ScalesItself, Shot
 from edgedet.errors import EdgedetError
 from edgedet.geometry import LETTERBOX_GREY, Letterbox
-from edgedet.types import FrameStamp, PixelFormat
+from edgedet.types import FrameStamp, PixelFormat, ViewSize
 from edgedet.workers import memory
 from edgedet.workers.failure import send_failure
 from edgedet.workers.masks import Masks
@@ -205,7 +205,10 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
     layout = memory.Layout(start["slots"], width * height * 3, start["full_bytes"])
     shared = memory.attach(memory_fd, layout.total)
     slots = Slots(shared, layout, (width, height), Masks(start["masks"]))
-    with driver.open_camera(settings) as camera:
+    source = driver.open_camera(settings)
+    if isinstance(source, ScalesItself):
+        source.scale_to(ViewSize(width, height))
+    with source as camera:
         opened = {"live": camera.live, "expected_frames": camera.expected_frames}
         connection.send(pack_json(Kind.OPENED, opened))
         child = CameraChild(connection, slots, memory.header(shared), Pace(start["min_interval_s"]), start["first_seq"])

@@ -18,6 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import scripted_camera
 from clips import colourful, rgb_of_i420, write_clip
 from edgedet import cameras
 from edgedet.cameras import Camera, Shot
@@ -55,9 +56,10 @@ def v4l2_settings(_folder: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def picamera2_settings(_folder: Path) -> Iterator[dict[str, Any]]:
-    pytest.skip("no camera of a Raspberry Pi on this machine")
-    yield {}
+def picamera2_settings(folder: Path) -> Iterator[dict[str, Any]]:
+    # The real picamera2 has its own tests in tests/hardware.
+    with scripted_camera.installed(folder):
+        yield {"size": (320, 240)}
 
 
 SAMPLES = {
