@@ -12,8 +12,8 @@ TESTS = Path(__file__).parents[1]
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """An empty project with our conftest, under CI, that allows one skip."""
-    for name in ("conftest.py", "skip_policy.py"):
-        pytester.path.joinpath(name).write_text((TESTS / name).read_text())
+    pytester.path.joinpath("conftest.py").write_text((TESTS / "conftest.py").read_text())
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
     pytester.path.joinpath("skips.toml").write_text(
         '[[skip]]\ntest = "test_*.py::*"\nreason = "no camera here*"\nwhy = "CI has none"\n'
         '[[skip]]\ntest = "*"\nreason = "*EDGEDET_TEST_DATA is not set*"\nwhy = "not shipped"\n'
