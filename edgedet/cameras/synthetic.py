@@ -37,8 +37,8 @@ class Settings:
     """Width and height, pixels, 32 to 4096 each."""
     fps: float = 30.0
     """Frames a second, above 0 and up to 1000."""
-    seed: int = 0
-    """Which scene: place, weather, and everybody who will ever walk through it."""
+    seed: int = 3
+    """Which scene: place, and everybody who will ever walk through it. Number 3 is a street seen from near by."""
     objects: int = 6
     """How many objects share the scene at most, parked cars not counted; 0 for an empty one."""
     night: bool = False
