@@ -15,7 +15,7 @@ from edgedet.errors import EdgedetError, WorkerLost
 from edgedet.types import FrameResult, Inference
 from edgedet.workers.camera import Frame
 from edgedet.workers.protocol import Limits, RawResult, detections_of
-from edgedet.workers.supervisor import Detector
+from edgedet.workers.supervisor import Answerer
 from edgedet.workers.turns import Share
 
 _TRIES = 3
@@ -33,15 +33,15 @@ class Seen:
     """How many of the model's values were no finite numbers and were left out."""
 
 
-def to_seen(frame: Frame, raw: RawResult, labels: tuple[str, ...], backend: str) -> Seen:
+def to_seen(frame: Frame, raw: RawResult, labels: tuple[str, ...]) -> Seen:
     """Put names and milliseconds to a worker's answer."""
-    inference = Inference(backend, raw.prepare_ns / 1e6, raw.invoke_ns / 1e6, raw.decode_ns / 1e6)
+    inference = Inference(raw.backend, raw.prepare_ns / 1e6, raw.invoke_ns / 1e6, raw.decode_ns / 1e6)
     return Seen(frame, FrameResult(frame.stamp, inference, detections_of(raw.boxes, labels)), raw.invalid)
 
 
 async def every_frame(
     frames: AsyncIterator[Frame],
-    detector: Detector,
+    detector: Answerer,
     limits: Callable[[], Limits],
     labels: tuple[str, ...],
     depth: int,
@@ -59,7 +59,7 @@ async def every_frame(
         while (item := await pending.get()) is not None:
             frame, answer = item
             raw = await _answer(frame, answer, detector, limits)
-            yield to_seen(frame, raw, labels, detector.spec.backend)
+            yield to_seen(frame, raw, labels)
         await feeder
     finally:
         feeder.cancel()
@@ -68,7 +68,7 @@ async def every_frame(
 
 async def _feed(
     frames: AsyncIterator[Frame],
-    detector: Detector,
+    detector: Answerer,
     limits: Callable[[], Limits],
     pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None],
 ) -> None:
@@ -82,7 +82,7 @@ async def _feed(
     await pending.put(None)
 
 
-async def _hand_over(frame: Frame, detector: Detector, limits: Callable[[], Limits]) -> asyncio.Future[RawResult]:
+async def _hand_over(frame: Frame, detector: Answerer, limits: Callable[[], Limits]) -> asyncio.Future[RawResult]:
     while True:
         await detector.turn()
         try:
@@ -92,7 +92,7 @@ async def _hand_over(frame: Frame, detector: Detector, limits: Callable[[], Limi
 
 
 async def _answer(
-    frame: Frame, answer: asyncio.Future[RawResult], detector: Detector, limits: Callable[[], Limits]
+    frame: Frame, answer: asyncio.Future[RawResult], detector: Answerer, limits: Callable[[], Limits]
 ) -> RawResult:
     for _ in range(_TRIES - 1):
         try:
@@ -119,7 +119,7 @@ async def capture(frames: AsyncIterator[Frame], newest: Latest[Frame]) -> None:
 
 async def newest_frames(
     newest: Latest[Frame],
-    detector: Detector,
+    detector: Answerer,
     limits: Callable[[], Limits],
     labels: tuple[str, ...],
     depth: int,
@@ -139,7 +139,7 @@ async def newest_frames(
             except EdgedetError:
                 frame.release()
                 continue
-            yield to_seen(frame, raw, labels, detector.spec.backend)
+            yield to_seen(frame, raw, labels)
         await feeder
     finally:
         feeder.cancel()
@@ -148,7 +148,7 @@ async def newest_frames(
 
 async def _feed_newest(
     newest: Latest[Frame],
-    detector: Detector,
+    detector: Answerer,
     limits: Callable[[], Limits],
     pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None],
     share: Share | None,

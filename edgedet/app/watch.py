@@ -16,7 +16,7 @@ from edgedet.pipeline import Seen, capture, every_frame, newest_frames
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.camera import CameraSpec, CameraWorker, Frame, Opened
 from edgedet.workers.protocol import Limits
-from edgedet.workers.supervisor import Detector
+from edgedet.workers.supervisor import Answerer
 from edgedet.workers.turns import Share
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class CameraWatch:
         self,
         spec: CameraSpec,
         order: WatchOrder,
-        detector: Detector,
+        detector: Answerer,
         labels: tuple[str, ...],
         on_fact: Callable[[CameraFacts], None],
         on_seen: Callable[[Seen], None],
@@ -168,7 +168,7 @@ class CameraWatch:
         self._tell(replace(self._fact, state=CameraState.WATCHING, reason=None, last_frame_at=at))
 
     def _look(self, worker: CameraWorker, opened: Opened) -> AsyncGenerator[Seen]:
-        depth = self._detector.spec.slots
+        depth = self._detector.slots
         if opened.live:
             return self._newest_of(worker, depth)
         return every_frame(worker.frames(), self._detector, lambda: self.order.limits, self._labels, depth)

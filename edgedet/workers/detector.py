@@ -159,7 +159,12 @@ class DetectorWorker:
     ) -> None:
         """End the child; what it had not answered fails with `WorkerLost`."""
         self._fail_all(WorkerLost(f"detector-{self.spec.backend}: closed"))
+        await self._close()
+
+    async def _close(self) -> None:
         await self._process.close()
+        # The mapping holds a descriptor and its pages for as long as these live, and a device that flaps makes many.
+        self._header = self._whole = memoryview(b"")
 
     @property
     def pid(self) -> int | None:
@@ -231,7 +236,7 @@ class DetectorWorker:
     def _on_message(self, message: bytes) -> None:
         kind = message[0]
         if kind == Kind.RESULT:
-            result = unpack_result(message)
+            result = unpack_result(message, self.spec.backend)
             job = self._jobs.pop(result.ticket, None)
             if job is None:
                 self._process.kill(f"it answered ticket {result.ticket}, which was never given out")

@@ -224,4 +224,3 @@ def describe_exit(code: int) -> str:
     except ValueError:
         name = f"signal {-code}"
     return f"died of {name}"
-

@@ -201,6 +201,8 @@ class RawResult:
     decode_ns: int
     boxes: bytes
     """The detections, packed."""
+    backend: str = ""
+    """Who answered, `cpu` or `edgetpu`: not sent, since the daemon knows whom it asked."""
 
 
 def pack_result(result: RawResult) -> bytes:
@@ -218,8 +220,8 @@ def pack_result(result: RawResult) -> bytes:
     return head + result.boxes
 
 
-def unpack_result(message: bytes) -> RawResult:
-    """The reverse of `pack_result`.
+def unpack_result(message: bytes, backend: str = "") -> RawResult:
+    """The reverse of `pack_result`, of a worker of that backend.
 
     Raises:
         ValueError: the length does not fit the count.
@@ -228,7 +230,7 @@ def unpack_result(message: bytes) -> RawResult:
     boxes = message[_RESULT.size :]
     if len(boxes) != count * _DETECTION.size:
         raise ValueError(f"a result of {count} detections with {len(boxes)} bytes")
-    return RawResult(instance, ticket, invalid, prepare_ns, invoke_ns, decode_ns, boxes)
+    return RawResult(instance, ticket, invalid, prepare_ns, invoke_ns, decode_ns, boxes, backend)
 
 
 def detections_of(boxes: bytes, labels: tuple[str, ...]) -> tuple[Detection, ...]:

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
-from edgedet.errors import EdgedetError, ModelError, WorkerLost
+from edgedet.errors import AcceleratorError, EdgedetError, ModelError, WorkerLost
 from edgedet.types import FrameStamp
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec, DetectorWorker
@@ -41,6 +41,39 @@ class DetectorState:
     """Why it is down, in one sentence; empty unless it is."""
     warm_up_ms: float
     pid: int | None
+    fallbacks: int = 0
+    """How often something else took over from an Edge TPU that had answered."""
+    doubt: AcceleratorError | None = None
+    """Why the Edge TPU does not answer although it is wanted; its `code` is one of the health codes."""
+
+
+class Answerer(Protocol):
+    """What the stages need of whoever answers: one kind of worker, or several in order of preference."""
+
+    state: DetectorState
+
+    @property
+    def slots(self) -> int:
+        """How many frames can be under way at once."""
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of the children that live."""
+
+    async def run(self) -> NoReturn:
+        """Keep the workers; see `Detector.run`."""
+
+    async def ready(self) -> None:
+        """Wait until somebody answers; see `Detector.ready`."""
+
+    async def turn(self, share: Share | None = None) -> None:
+        """Wait for a slot; see `Detector.turn`."""
+
+    def submit(self, picture: memoryview, stamp: FrameStamp, limits: Limits) -> asyncio.Future[RawResult]:
+        """Hand a frame over, right after `turn`; see `DetectorWorker.submit`."""
+
+    def restart(self, reason: str) -> None:
+        """Replace the worker that answers now."""
 
 
 class Detector:
@@ -53,6 +86,8 @@ class Detector:
         backoff: Backoff | None = None,
         attempts: int | None = None,
         max_fps: float | None = None,
+        instead: DetectorSpec | None = None,
+        on_instead: Callable[[EdgedetError], None] = lambda _error: None,
     ) -> None:
         """Assign only.
 
@@ -62,8 +97,13 @@ class Detector:
             backoff: pauses between the attempts; default: 0.2 s doubling to 60 s.
             attempts: losses in a row, without an answer between, after which `run` raises; None: never.
             max_fps: frames a second of all cameras together at most, to keep the processor cool; None: no limit.
+            instead: the worker to go on with, for good, as soon as the first one fails.
+            on_instead: told why, when that happens.
         """
         self.spec = spec
+        self._instead = instead
+        self._on_instead = on_instead
+        self._slots = max(each.slots for each in (spec, instead) if each is not None)
         self.state = DetectorState(Phase.LOADING, "none", 0, "", 0.0, None)
         self._on_change = on_change
         self._backoff = backoff or Backoff()
@@ -76,6 +116,16 @@ class Detector:
         self._answered = False
         self._restarts = 0
         self._over: EdgedetError | None = None
+
+    @property
+    def slots(self) -> int:
+        """How many frames can be under way at once."""
+        return self._slots
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of the child, while it is up."""
+        return () if self.state.pid is None else (self.state.pid,)
 
     async def run(self) -> NoReturn:
         """Start workers, one life after another.
@@ -90,13 +140,17 @@ class Detector:
             while True:
                 self._answered = False
                 error = await self._live()
+                if self._instead is not None:
+                    self._on_instead(error)
+                    self.spec, self._instead = self._instead, None
+                    continue
                 failures = 1 if self._answered else failures + 1
                 hopeless = isinstance(error, ModelError)
                 if self._attempts is not None and (hopeless or failures >= self._attempts):
                     raise error
                 delay_s = self._backoff.delay_s(failures)
                 _log.warning("%s; a fresh worker in %.1f s", error.message, delay_s)
-                self._change(replace(self.state, phase=Phase.DOWN, backend="none", reason=error.message, pid=None))
+                self._down(error)
                 await asyncio.sleep(delay_s)
                 self._restarts += 1
         except EdgedetError as error:
@@ -125,19 +179,24 @@ class Detector:
         share = share or Share()
         while True:
             await self.ready()
-            pause_s = self._next_s - asyncio.get_running_loop().time()
-            if pause_s > 0:
-                await asyncio.sleep(pause_s)
-                continue
-            worker = self._worker
-            if worker is None:
-                await asyncio.sleep(0)
-                continue
-            try:
-                await worker.turn(share)
-            except EdgedetError:
-                continue
-            return
+            if await self.turn_in_this_life(share):
+                return
+
+    async def turn_in_this_life(self, share: Share) -> bool:
+        """As `turn`, but false when there is no worker, when it was lost meanwhile, or after a pause for `max_fps`."""
+        worker = self._worker
+        if worker is None:
+            await asyncio.sleep(0)
+            return False
+        pause_s = self._next_s - asyncio.get_running_loop().time()
+        if pause_s > 0:
+            await asyncio.sleep(pause_s)
+            return False
+        try:
+            await worker.turn(share)
+        except EdgedetError:
+            return False
+        return worker is self._worker
 
     def submit(self, picture: memoryview, stamp: FrameStamp, limits: Limits) -> asyncio.Future[RawResult]:
         """Hand a frame over, right after `turn`; see `DetectorWorker.submit`.
@@ -193,9 +252,15 @@ class Detector:
 
     def _on_lost(self, error: EdgedetError) -> None:
         self._up.clear()
+        # Said before the corpse is collected: who can ask another worker shall not wait for that.
+        self._down(error)
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(error)
 
+    def _down(self, error: EdgedetError) -> None:
+        self._change(replace(self.state, phase=Phase.DOWN, backend="none", reason=error.message, pid=None))
+
     def _change(self, state: DetectorState) -> None:
-        self.state = state
-        self._on_change(state)
+        if state != self.state:
+            self.state = state
+            self._on_change(state)

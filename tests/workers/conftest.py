@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from edgedet.app.model import BUNDLED_MODEL, Model, open_model
-from edgedet.types import FrameStamp
+from edgedet.cameras.synthetic import Settings, scene_of
+from edgedet.types import FrameStamp, ViewSize
 from edgedet.workers.camera import CameraSpec
 from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.protocol import Limits
+from software_edgetpu.compiled import compiled_from
+from software_edgetpu.library import SoftwareEdgeTpu
+from software_edgetpu.twin import Twin
 
 LIMITS = Limits(0.25, 0.7, 300)
 
@@ -32,3 +40,17 @@ def camera_spec(model: Model) -> CameraSpec:
 @pytest.fixture
 def stamp() -> FrameStamp:
     return FrameStamp(0, 0, 0.0, 640, 480)
+
+
+@pytest.fixture(scope="session")
+def scene() -> bytes:
+    return np.ascontiguousarray(scene_of(Settings(size=(256, 256), seed=3)).render(2.0)).tobytes()
+
+
+@pytest.fixture
+def on_edgetpu(edgetpu: SoftwareEdgeTpu, tmp_path: Path) -> Iterator[DetectorSpec]:
+    """The bundled model, compiled for the software Edge TPU, whose answers are the bundled model's."""
+    compiled = compiled_from(BUNDLED_MODEL, tmp_path / "demo_edgetpu.tflite")
+    with Twin(BUNDLED_MODEL) as twin:
+        edgetpu.script(twin=twin.path)
+        yield DetectorSpec(compiled, ViewSize(256, 256), "edgetpu", deadline_s=0.5, library=str(edgetpu.library))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,32 +10,16 @@ import numpy as np
 import pytest
 
 from edgedet.app.model import BUNDLED_MODEL
-from edgedet.cameras.synthetic import Settings, scene_of
 from edgedet.errors import AcceleratorError, EdgedetError
 from edgedet.types import Detection, FrameStamp, ViewSize
 from edgedet.workers.detector import DetectorSpec, DetectorWorker
 from edgedet.workers.protocol import Limits, RawResult, detections_of
 from edgedet.workers.turns import Share
-from software_edgetpu.compiled import compiled_from
 from software_edgetpu.library import SoftwareEdgeTpu
 from software_edgetpu.twin import Twin
 
 LIMITS = Limits(0.25, 0.7, 300)
 LABELS = ("person", "car", "bicycle", "dog")
-
-
-@pytest.fixture(scope="session")
-def scene() -> bytes:
-    return np.ascontiguousarray(scene_of(Settings(size=(256, 256), seed=3)).render(2.0)).tobytes()
-
-
-@pytest.fixture
-def on_edgetpu(edgetpu: SoftwareEdgeTpu, tmp_path: Path) -> Iterator[DetectorSpec]:
-    """The bundled model, compiled for the software Edge TPU, whose answers are the bundled model's."""
-    compiled = compiled_from(BUNDLED_MODEL, tmp_path / "demo_edgetpu.tflite")
-    with Twin(BUNDLED_MODEL) as twin:
-        edgetpu.script(twin=twin.path)
-        yield DetectorSpec(compiled, ViewSize(256, 256), "edgetpu", deadline_s=0.5, library=str(edgetpu.library))
 
 
 async def ask(worker: DetectorWorker, picture: bytes, limits: Limits = LIMITS) -> RawResult:
