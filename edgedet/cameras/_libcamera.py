@@ -197,6 +197,8 @@ class LibcameraCamera:
         adjusted = self._camera.camera_configuration()
         self._main = Stream.of(adjusted["main"])
         self._lores = None if adjusted.get("lores") is None else Stream.of(adjusted["lores"])
+        if self._lores is not None and not _same_shape(self._main, self._lores):
+            self._lores = None  # it shows another part of the scene, or the same one distorted
         for stream in filter(None, (self._main, self._lores)):
             if stream.format not in FORMATS:
                 raise SourceError(
@@ -293,6 +295,11 @@ def _number_of(wanted: int | str, found: list[dict[str, Any]]) -> int:
             return number
     names = ", ".join(f"{number}: {info.get('Model', '?')}" for number, info in enumerate(found))
     raise SourceError(f"there is no camera {wanted}", hint=f"libcamera finds {names}.")
+
+
+def _same_shape(main: Stream, lores: Stream) -> bool:
+    """Whether both show the same picture, but for what even numbers of pixels make of its size."""
+    return lores.width <= main.width and abs(lores.height - lores.width * main.height / main.width) <= 2
 
 
 def _captured_ns(request: Any) -> int:

@@ -11,6 +11,7 @@ The script is a JSON file that `EDGEDET_SCRIPTED_CAMERA` names. It is read again
     busy         another process has the camera
     refuses      configuring it fails with these words
     adjust       {"main": format}: what is given in place of what was asked for, by stream
+    resize       {"lores": [width, height]}: the same for its size
     fps          frames a second
     silent       no frame comes
     stop_blocks  stop() does not return
@@ -175,6 +176,7 @@ class Picamera2:
     def _adjusted(self, name: str, stream: dict[str, Any]) -> dict[str, Any]:
         if any(side % 2 for side in stream["size"]):
             raise RuntimeError("width and height should be even")
+        stream["size"] = tuple(script().get("resize", {}).get(name, stream["size"]))
         stream["format"] = fmt = script().get("adjust", {}).get(name, stream["format"])
         width, height = stream["size"]
         row = width * {"BGR888": 3, "RGB888": 3, "XBGR8888": 4, "XRGB8888": 4, "YUYV": 2}.get(fmt, 1)

@@ -131,6 +131,16 @@ def test_a_window_of_another_size_than_the_second_stream_is_filled_all_the_same(
     assert np.abs(picture - stand_in().scene(320, 213)).mean() < 2
 
 
+def test_a_second_stream_that_came_in_another_shape_is_not_looked_at(script: Script) -> None:
+    script.say(resize={"lores": [320, 240]})
+    with pi_camera() as camera:
+        shot = next(camera.frames())
+        stand_in().Picamera2.opened[-1].buffers["lores"][:] = 0
+        window = np.zeros((180, 320, 3), np.uint8)
+        shot.draw_detect(window)
+    assert np.abs(window - stand_in().scene(320, 180)).mean() < 2
+
+
 @pytest.mark.parametrize(
     ("settings", "step"),
     [
