@@ -239,15 +239,12 @@ def test_waiting_in_vain_costs_the_camera_nothing_though_an_abandoned_wait_would
     assert picamera2_root.run(HELD_UP).strip() == "frames go on"
 
 
-def test_it_can_be_opened_and_closed_again_and_again_in_one_process(picamera2_root: Picamera2Root) -> None:
-    script = """
-from edgedet.cameras.picamera2 import Settings, open_camera
-from edgedet.types import ViewSize
-for _ in range(4):
-    camera = open_camera(Settings(size=(640, 480), camera="virtual bars"))
-    camera.scale_to(ViewSize(320, 320))
-    with camera:
-        frames = camera.frames()
-        print(sum(next(frames).width == 640 for _ in range(5)))
-"""
-    assert picamera2_root.run(script).split() == ["5"] * 4
+async def test_each_worker_leaves_the_camera_as_the_next_one_needs_it(spec: CameraSpec) -> None:
+    # Each in a process of its own, as the daemon does it. In one process, the real picamera2 opened for the third time
+    # gives no frame in one of ten runs.
+    for _ in range(5):
+        async with CameraWorker(spec) as camera:
+            frames = camera.frames()
+            for _ in range(3):
+                (await anext(frames)).release()
+            await frames.aclose()
