@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgedet.app.model import Model, usable_cores
 from edgedet.app.overrides import Override
+from edgedet.app.preference import EdgeTpuAccess
 from edgedet.app.publishing import PublishRules
 from edgedet.app.watch import SPARE_SLOTS, WatchOrder
 from edgedet.events.filters import Filters, LabelFilter
@@ -62,6 +63,12 @@ def detector_spec(settings: DetectorSettings, model: Model) -> DetectorSpec:
         load_deadline_s=settings.load_deadline_s,
         python=_text(settings.python),
     )
+
+
+def edgetpu_access(settings: DetectorSettings) -> EdgeTpuAccess:
+    """How to get at the Edge TPUs."""
+    edgetpu = settings.edgetpu
+    return EdgeTpuAccess(edgetpu.library, () if edgetpu.devices == "all" else edgetpu.devices, edgetpu.options)
 
 
 def camera_spec(name: str, camera: CameraSettings, model: Model, detector: DetectorSpec) -> CameraSpec:

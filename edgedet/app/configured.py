@@ -7,7 +7,6 @@ from pathlib import Path
 
 from edgedet.app import composition
 from edgedet.app.job import Wishes, job_of, wanted_bitmap
-from edgedet.app.model import open_model
 from edgedet.app.once import Job
 from edgedet.app.overrides import Override
 from edgedet.app.sources import NamedSource
@@ -30,11 +29,13 @@ def configured_job(sources: tuple[NamedSource, ...], wishes: Wishes, config: Pat
         if choice is None:
             raise ModelMissing(f"{config} names no model, and none is installed", hint="Add -m MODEL.")
         wishes = replace(wishes, model=choice.cpu or choice.files[0], label_file=wishes.label_file or choice.labels)
-    if wishes.model is None:
-        raise ModelMissing(f"{config} names no model", hint="Add -m MODEL.")
-    model = open_model(wishes.model, wishes.label_file)
+        wishes = replace(wishes, compiled=choice.edgetpu if choice.cpu else None)
+    detector = loaded.settings.detector
+    if wishes.accelerator == "auto" and "edgetpu" not in detector.accelerators:
+        wishes = replace(wishes, accelerator="cpu")
+    job = job_of(sources, replace(wishes, edgetpu=composition.edgetpu_access(detector)))
+    model = job.model
     order = composition.watch_order(settings, Override(min_score=wishes.min_score), model)
-    job = job_of(sources, wishes)
     limits = replace(order.limits, max_detections=wishes.max_detections)
     if wishes.iou is not None:
         limits = replace(limits, iou=wishes.iou)

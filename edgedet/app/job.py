@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgedet.app.model import BUNDLED_MODEL, Model, open_model, usable_cores
+from edgedet.app.model import BUNDLED_MODEL, Model, usable_cores
 from edgedet.app.once import Job
+from edgedet.app.preference import EdgeTpuAccess, Files, files_for
 from edgedet.app.sources import NamedSource
+from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.protocol import Limits, bitmap_of
 
 DEFAULT_MIN_SCORE = 0.25
@@ -27,6 +29,11 @@ class Wishes:
     threads: int
     instances: int | None
     full_view: bool
+    accelerator: str = "auto"
+    """`auto`, `cpu` or `edgetpu`."""
+    edgetpu: EdgeTpuAccess = field(default_factory=EdgeTpuAccess)
+    compiled: Path | None = None
+    """The Edge TPU's file of `model`; None: the one beside it, if there is one."""
 
     @property
     def side_by_side(self) -> int:
@@ -41,14 +48,26 @@ def job_of(sources: tuple[NamedSource, ...], wishes: Wishes) -> Job:
         ModelError: the model is none, or not for this machine.
         UsageError: a label that the model does not know.
     """
-    model = open_model(wishes.model or BUNDLED_MODEL, wishes.label_file)
+    files = files_for(wishes.model or BUNDLED_MODEL, wishes.label_file, wishes.accelerator, wishes.compiled)
+    model = files.model
     limits = Limits(
         DEFAULT_MIN_SCORE if wishes.min_score is None else wishes.min_score,
         DEFAULT_IOU if wishes.iou is None else wishes.iou,
         wishes.max_detections,
         wanted_bitmap(model, wishes.labels),
     )
-    return Job(sources, model, limits, wishes.threads, wishes.side_by_side, wishes.full_view)
+    return Job(sources, model, limits, _detectors(files, wishes), wishes.full_view)
+
+
+def _detectors(files: Files, wishes: Wishes) -> tuple[DetectorSpec, ...]:
+    """The workers in order of preference."""
+    specs = []
+    if files.edgetpu is not None:
+        specs.append(wishes.edgetpu.spec(files.edgetpu.path, files.edgetpu.view))
+    if files.cpu is not None:
+        cpu = files.cpu
+        specs.append(DetectorSpec(cpu.path, cpu.view, threads=wishes.threads, instances=wishes.side_by_side))
+    return tuple(specs)
 
 
 def wanted_bitmap(model: Model, labels: tuple[str, ...] | None) -> bytes:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgedet.errors import UsageError
+from edgedet.errors import ModelUnsuited, UsageError
 from edgedet.models.inspection import ModelInfo, inspect
 from edgedet.models.labels import labels_for
 from edgedet.models.layout import Layout, identify, require_cpu, warnings
@@ -68,6 +68,25 @@ def open_model(path: Path, label_file: Path | None = None) -> Model:
     labels, note = labels_for(info, layout, label_file)
     notes = (*twin_note, *warnings(info, layout), *((note,) if note else ()))
     return Model(path, info, layout, labels, notes)
+
+
+def open_compiled(path: Path, label_file: Path | None = None) -> Model:
+    """Look at a model for the Edge TPU.
+
+    Raises:
+        ModelMissing: there is no such file.
+        ModelUnsuited: it was not compiled for one.
+        ModelError: it is no detector.
+    """
+    info = inspect(path)
+    layout = identify(info)
+    if not info.compiled_for_edgetpu:
+        raise ModelUnsuited(
+            f"{path}: not compiled for the Edge TPU, and there is no {path.stem}_edgetpu.tflite beside it",
+            hint="Make it with edgetpu_compiler from a full integer quantised model, and put it beside.",
+        )
+    labels, note = labels_for(info, layout, label_file)
+    return Model(path, info, layout, labels, (*warnings(info, layout), *((note,) if note else ())))
 
 
 def usable_cores() -> int:

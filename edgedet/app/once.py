@@ -12,7 +12,7 @@ from typing import Protocol
 from edgedet.app.model import Model
 from edgedet.app.sources import NamedSource
 from edgedet.channel import Latest
-from edgedet.errors import SourceError, SourceLost
+from edgedet.errors import AcceleratorError, EdgedetError, ModelUnsuited, SourceError, SourceLost
 from edgedet.events.filters import Filters
 from edgedet.pipeline import Seen, capture, every_frame, newest_frames
 from edgedet.stage_times import Samples
@@ -45,8 +45,8 @@ class Job:
     sources: tuple[NamedSource, ...]
     model: Model
     limits: Limits
-    threads: int
-    instances: int
+    detectors: tuple[DetectorSpec, ...]
+    """One worker, or the Edge TPU's and the CPU's, which goes on where the first fails."""
     full_view: bool
     """Whether a sink needs the full picture."""
     filters: Filters | None = None
@@ -115,23 +115,34 @@ class Once:
         Raises:
             ModelError: the model does not run.
             WorkerLost: the detector worker died again and again.
+            AcceleratorError: the same of an Edge TPU's, where there is no file for the CPU.
         """
         job = self.job
+        first, *others = job.detectors
         detector = Detector(
-            DetectorSpec(job.model.path, job.model.view, threads=job.threads, instances=job.instances),
-            attempts=_DETECTOR_ATTEMPTS,
+            first, attempts=_DETECTOR_ATTEMPTS, instead=others[0] if others else None, on_instead=self._go_on_with_cpu
         )
         keeper = asyncio.get_running_loop().create_task(detector.run(), name="detector")
         try:
             for source in job.sources:
                 await self._look_at(source, detector)
+        except AcceleratorError as error:
+            if self.tally.frames:
+                raise
+            raise ModelUnsuited(
+                f"{first.model}: compiled for the Edge TPU, does not run on the CPU; {error.message}",
+                hint=f"{error.hint} Or use the file that it was compiled from.",
+            ) from error
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
 
+    def _go_on_with_cpu(self, error: EdgedetError) -> None:
+        self._on_note(f"{error.message}; the CPU runs {self.job.model.path.name} instead")
+
     async def _look_at(self, source: NamedSource, detector: Detector) -> None:
         job = self.job
-        depth = detector.spec.slots
+        depth = detector.slots
         spec = CameraSpec(
             source.given,
             source.source,

@@ -87,10 +87,6 @@ def command(
 
     Without a terminal the results are JSON lines, one a frame; the summary goes to standard error.
     """
-    if accelerator == "edgetpu":
-        raise UsageError(
-            "--accelerator edgetpu: this version has no Edge TPU backend yet", hint="Leave the option out."
-        )
     wishes = Wishes(
         model=model,
         label_file=label_file,
@@ -101,6 +97,7 @@ def command(
         threads=threads,
         instances=instances,
         full_view=save is not None or show,
+        accelerator=accelerator,
     )
     named = tuple(source_of(given) for given in sources)
     if config is None:

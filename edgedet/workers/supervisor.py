@@ -133,6 +133,7 @@ class Detector:
         Raises:
             ModelError: the file is no use, if `attempts` are limited; with unlimited ones it is tried again, since a
                 file can be replaced.
+            AcceleratorError: the Edge TPU cannot be used, if `attempts` are limited.
             WorkerLost: more losses in a row than `attempts`.
         """
         failures = 0
@@ -145,7 +146,8 @@ class Detector:
                     self.spec, self._instead = self._instead, None
                     continue
                 failures = 1 if self._answered else failures + 1
-                hopeless = isinstance(error, ModelError)
+                refused = isinstance(error, AcceleratorError) and not self._answered
+                hopeless = refused or isinstance(error, ModelError)
                 if self._attempts is not None and (hopeless or failures >= self._attempts):
                     raise error
                 delay_s = self._backoff.delay_s(failures)
