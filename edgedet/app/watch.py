@@ -61,7 +61,7 @@ class CameraWatch:
         self._labels = labels
         self._on_fact = on_fact
         self._on_seen = on_seen
-        self._backoff = backoff or Backoff(first_s=0.5, longest_s=30.0)
+        self._backoff = backoff or Backoff(first_s=0.5, longest_s=10.0)
         self._fact = CameraFacts()
         self._changed = asyncio.Event()
         self._worker: CameraWorker | None = None
