@@ -162,8 +162,9 @@ class _Reading:
         rate = self._stream.average_rate or self._stream.guessed_rate
         self._step_s = float(1 / rate) if rate else _DEFAULT_STEP_S
         self._first_s: float | None = None
-        self._tick_s: float | None = None
-        """Of the time stamps, the same for all frames: as fractions they would take 20 us a frame."""
+        # Not the frame's own: what the decoder still held at the end of the file has none. And no fraction, which would
+        # take 20 us a frame.
+        self._ticks_per_s = float(1 / self._stream.time_base) if self._stream.time_base else 0.0
         self.given = 0
         """Frames that were handed out."""
         self.end_s = 0.0
@@ -183,14 +184,13 @@ class _Reading:
 
     def _time_of(self, frame: VideoFrame) -> float:
         """Seconds from the first frame; counted on at the stream's rate where the file has no time stamps."""
-        pts_s, shown_s = self.end_s, frame.time
-        if shown_s is not None:
+        pts_s = self.end_s
+        if frame.pts is not None and self._ticks_per_s:
+            shown_s = frame.pts / self._ticks_per_s
             if self._first_s is None:
                 self._first_s = shown_s
             pts_s = max(0.0, shown_s - self._first_s)
-        if self._tick_s is None:
-            self._tick_s = float(frame.time_base or 0.0)
-        lasts_s = frame.duration * self._tick_s or self._step_s
+        lasts_s = frame.duration / self._ticks_per_s if frame.duration and self._ticks_per_s else self._step_s
         self.end_s = max(self.end_s, pts_s + lasts_s)
         return pts_s
 

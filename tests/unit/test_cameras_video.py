@@ -84,6 +84,20 @@ def test_a_loop_begins_again_and_time_goes_on(tmp_path: Path) -> None:
     assert times == pytest.approx([index / 10 for index in range(75)], abs=0.002)
 
 
+def test_frames_that_the_decoder_held_back_to_the_end_have_their_times(tmp_path: Path) -> None:
+    # Frames that depend on later ones come out when there is nothing more to read: cameras and phones record so.
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10, options={"bf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for index in range(12):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(colourful(128, 96, phase=index), "rgb24")))
+        container.mux(stream.encode(None))
+    with video.open_camera(video.Settings(path=str(path), loop=True)) as camera:
+        times = [shot.pts_s for shot, _ in zip(camera.frames(), range(24), strict=False)]
+    assert times == pytest.approx([0.1 * index for index in range(24)])
+
+
 def test_a_truncated_clip_in_a_loop_goes_on_and_says_so_once(tmp_path: Path) -> None:
     clip = cut(write_clip(tmp_path / "clip.mp4"), 0.6)
     with video.open_camera(video.Settings(str(clip), loop=True)) as camera:
