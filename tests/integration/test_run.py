@@ -96,12 +96,14 @@ async def test_a_detector_that_hangs_is_replaced_and_meanwhile_the_camera_is_bli
         changes = heard.of("edgedet/dev/porch/objects/all")[told:]
         await heard.until(lambda: heard.last("edgedet/dev/porch/state") == b"watching")
         await heard.until(
-            lambda: any(
-                reason["code"] == "detector_down"
-                for body in bodies(heard, "edgedet/dev/health")
-                for reason in body["reasons"]
+            lambda: (
+                any(
+                    reason["code"] == "detector_down"
+                    for body in bodies(heard, "edgedet/dev/health")
+                    for reason in body["reasons"]
+                )
+                or bodies(heard, "edgedet/dev/health")[-1]["detector"]["restarts"] == 1
             )
-            or bodies(heard, "edgedet/dev/health")[-1]["detector"]["restarts"] == 1
         )
         assert run.worker("detector_child") != hung
         assert run.stop() == 0
