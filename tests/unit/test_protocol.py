@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,7 +102,7 @@ def test_slots_never_overlap_and_stay_inside(slots: int, detect: int, full: int)
     for slot in range(slots):
         spans.append((layout.detect_at(slot), layout.detect_at(slot) + detect))
         spans.append((layout.full_at(slot), layout.full_at(slot) + full))
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
     assert spans[-1][1] <= layout.total
 
 
