@@ -120,6 +120,8 @@ def _text(value: object) -> str | None:
 
 def _plain(value: object) -> object:
     """What JSON can carry: a path becomes its text."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -133,7 +133,7 @@ class CameraWatch:
         code = error.code if isinstance(error, SourceError) else Code.CAMERA_CRASHED
         self._failures += 1
         delay_s = self._backoff.delay_s(self._failures)
-        message = " ".join(str(error).split())
+        message = ". ".join(" ".join(part.split()) for part in (error.message, error.hint) if part)
         self._tell(CameraFacts(CameraState.BLIND, Reason(self.name, code, message), self._fact.last_frame_at))
         _log.debug("%s: a fresh worker in %.1f s", self.name, delay_s)
         await asyncio.wait((change,), timeout=delay_s)
