@@ -18,7 +18,11 @@ from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.protocol import bitmap_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgedet.settings import CameraSettings, DetectorSettings, MqttSettings
+    from edgedet.types import ViewSize
+    from edgedet.workers.supervisor import Answerer
 
 _MAX_DETECTIONS = 300
 _STALL_S = 3.0
@@ -65,13 +69,24 @@ def detector_spec(settings: DetectorSettings, model: Model) -> DetectorSpec:
     )
 
 
+def edgetpu_spec(settings: DetectorSettings, file: Path, view: ViewSize) -> DetectorSpec:
+    """The detector worker for the Edge TPUs."""
+    return dataclasses.replace(
+        edgetpu_access(settings).spec(file, view),
+        runtime=settings.runtime,
+        deadline_s=settings.deadline_s,
+        load_deadline_s=settings.load_deadline_s,
+        python=_text(settings.python),
+    )
+
+
 def edgetpu_access(settings: DetectorSettings) -> EdgeTpuAccess:
     """How to get at the Edge TPUs."""
     edgetpu = settings.edgetpu
     return EdgeTpuAccess(edgetpu.library, () if edgetpu.devices == "all" else edgetpu.devices, edgetpu.options)
 
 
-def camera_spec(name: str, camera: CameraSettings, model: Model, detector: DetectorSpec) -> CameraSpec:
+def camera_spec(name: str, camera: CameraSettings, model: Model, detector: Answerer) -> CameraSpec:
     """The camera worker."""
     source = dataclasses.asdict(camera.source)  # type: ignore[call-overload]  # the drivers' settings are dataclasses
     return CameraSpec(

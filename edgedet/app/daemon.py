@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgedet.accelerators.devices import find
 from edgedet.app import composition
-from edgedet.app.model import Model, open_model
+from edgedet.app.answering import answerer, detector_facts, files_of
 from edgedet.app.model_check import check_model
 from edgedet.app.overrides import Overrides
 from edgedet.app.publishing import CameraPublisher
@@ -29,9 +30,10 @@ from edgedet.outputs.messages import Publication
 from edgedet.outputs.mqtt import BrokerStatus, MqttOutput
 from edgedet.outputs.topics import Topics
 from edgedet.settings import device_name, state_dir
-from edgedet.workers.supervisor import Detector, DetectorState, Phase
+from edgedet.workers.supervisor import Answerer, DetectorState, Phase
 
 if TYPE_CHECKING:
+    from edgedet.app.preference import Files
     from edgedet.outputs.commands import Command
     from edgedet.outputs.pace import Pace
     from edgedet.pipeline import Seen
@@ -73,8 +75,8 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._publishers: dict[str, CameraPublisher] = {}
         self._told_ns: dict[str, int] = {}
-        self._model: Model | None = None
-        self.detector: Detector | None = None
+        self._files: Files | None = None
+        self.detector: Answerer | None = None
         self.watches: dict[str, CameraWatch] = {}
         connection = composition.broker_connection(self._settings.mqtt, self.device)
         self.mqtt = MqttOutput(
@@ -95,8 +97,8 @@ class Daemon:
     def worker_pids(self) -> Iterable[int]:
         """Of the children that live."""
         pids = [watch.worker_pid for watch in self.watches.values()]
-        pids.append(self.detector.state.pid if self.detector else None)
-        return [pid for pid in pids if pid is not None]
+        detectors = self.detector.pids if self.detector else ()
+        return [pid for pid in (*pids, *detectors) if pid is not None]
 
     async def run(self) -> None:
         """Work until `stop`, or until every source was finite and has ended.
@@ -106,18 +108,17 @@ class Daemon:
         """
         self._overrides.load()
         choice = self._loaded.resolve_model(self.state_dir)
-        model = None
+        files = None
         if choice is not None:
             for warning in check_model(self._loaded, choice).warnings:
                 _log.warning("%s", warning)
-            if choice.cpu is not None and choice.cpu not in choice.missing:
-                model = open_model(choice.cpu, choice.labels)
+            files = files_of(self._settings.detector, choice)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.mqtt)
             for name in self._settings.cameras:
                 self._publish_settings(name)
             async with asyncio.TaskGroup() as tasks:
-                work = tasks.create_task(self._work(choice, model), name="work")
+                work = tasks.create_task(self._work(choice, files), name="work")
                 aside = [
                     tasks.create_task(self.board.run(), name="health"),
                     tasks.create_task(
@@ -129,17 +130,17 @@ class Daemon:
                 for task in (work, end, *aside):
                     task.cancel()
 
-    async def _work(self, choice: ModelChoice | None, model: Model | None) -> None:
+    async def _work(self, choice: ModelChoice | None, files: Files | None) -> None:
         """Detector and cameras, once there is a model."""
-        if model is None:
-            model = await self._wait_for_model(choice)
-        self._model = model
-        spec = composition.detector_spec(self._settings.detector, model)
-        self.detector = detector = Detector(spec, self._on_detector, max_fps=self._settings.detector.cpu.max_fps)
+        if files is None:
+            choice, files = await self._wait_for_model(choice)
+        self._files = files
+        model = files.model
+        self.detector = detector = answerer(self._settings.detector, choice, files, self._on_detector)
         self._on_detector(detector.state)
         for name, camera in self._settings.cameras.items():
             self.watches[name] = CameraWatch(
-                composition.camera_spec(name, camera, model, spec),
+                composition.camera_spec(name, camera, model, detector),
                 composition.watch_order(camera, self._overrides.of(name), model),
                 detector,
                 model.labels,
@@ -155,19 +156,20 @@ class Daemon:
             await asyncio.wait(running)
             keeper.cancel()
 
-    async def _wait_for_model(self, choice: ModelChoice | None) -> Model:
+    async def _wait_for_model(self, choice: ModelChoice | None) -> tuple[ModelChoice | None, Files]:
         """Blind, and saying so, until a model comes; it is taken without a restart."""
         refused = ""
         while True:
-            reason = refused or _why_missing(choice, self.state_dir)
+            reason = refused or _why_missing(choice, self.state_dir, self._settings.detector.accelerators)
             facts = DetectorFacts(Answering.DOWN, "none", None, 0, 0, (Reason("detector", Code.MODEL_MISSING, reason),))
             self.board.detector(facts)
             await asyncio.sleep(_LOOK_FOR_MODEL_S)
             refused = ""
             try:
                 choice = self._loaded.resolve_model(self.state_dir)
-                if choice is not None and choice.cpu is not None:
-                    return open_model(choice.cpu, choice.labels)
+                files = files_of(self._settings.detector, choice)
+                if files is not None:
+                    return choice, files
             except ModelMissing:
                 continue
             except (ModelError, ConfigError) as error:
@@ -190,20 +192,17 @@ class Daemon:
             self._on_seen(camera, seen)
 
     def _on_detector(self, state: DetectorState) -> None:
-        answering = {Phase.LOADING: Answering.STARTING, Phase.UP: Answering.ANSWERING, Phase.DOWN: Answering.DOWN}
-        reasons = [Reason("detector", Code.DETECTOR_DOWN, state.reason)] if state.phase is Phase.DOWN else []
-        if "edgetpu" in self._settings.detector.accelerators:
-            reasons.append(
-                Reason(
-                    "detector",
-                    Code.EDGETPU_ABSENT,
-                    "This version has no Edge TPU backend, the CPU answers; write accelerators: [cpu] to make it so.",
-                )
-            )
-        name = self._model.path.name if self._model else None
-        self.board.detector(
-            DetectorFacts(answering[state.phase], state.backend, name, state.restarts, 0, tuple(reasons))
+        if self._files is None:
+            return
+        wanted = "edgetpu" in self._settings.detector.accelerators
+        facts = detector_facts(
+            state,
+            self._files,
+            edgetpu_wanted=wanted,
+            seen=find() if wanted else (),
+            undervoltage=self.statistics.undervoltage() if state.doubt else None,
         )
+        self.board.detector(facts)
 
     def _on_broker(self, status: BrokerStatus) -> None:
         self.board.broker(None if status.code is None else Reason("broker", status.code, status.message))
@@ -223,8 +222,8 @@ class Daemon:
         self._overrides.set(camera, override)
         _log.info("%s: %s set to %s by command", camera, command.verb, command.value)
         self._publish_settings(camera)
-        if camera in self.watches and self._model is not None:
-            order = composition.watch_order(self._settings.cameras[camera], override, self._model)
+        if camera in self.watches and self._files is not None:
+            order = composition.watch_order(self._settings.cameras[camera], override, self._files.model)
             self.watches[camera].change(order)
 
     def _restart_detector(self) -> str | None:
@@ -254,9 +253,11 @@ class Daemon:
         self.mqtt.send(Publication(self.topics.stats, payload))
 
 
-def _why_missing(choice: ModelChoice | None, folder: Path) -> str:
+def _why_missing(choice: ModelChoice | None, folder: Path, accelerators: tuple[str, ...]) -> str:
     if choice is None:
         return f"There is no model: name one under detector.model, or put a .tflite file into {folder / 'models'}."
-    if choice.cpu is None:
-        return f"The model {choice.name} has no file for the CPU; one beside it, without _edgetpu, is taken."
-    return f"{choice.cpu} is not there; it is taken as soon as it comes."
+    files = {"cpu": choice.cpu, "edgetpu": choice.edgetpu}
+    waited_for = [str(file) for kind in accelerators if (file := files[kind]) is not None]
+    if not waited_for:
+        return f"The model {choice.name} has no file for {' or '.join(accelerators)}; one beside it is taken."
+    return f"{' or '.join(waited_for)} is not there; it is taken as soon as it comes."

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
+from edgedet.accelerators.devices import find
 from edgedet.app.watch import CameraWatch
 from edgedet.clock import Clock
 from edgedet.outputs.mqtt import MqttStatistics
@@ -51,6 +52,10 @@ class Statistics:
         meter = self._meters.setdefault(camera, CameraMeter())
         meter.processed(self._clock.stamp().mono_ns, inference_ms=inference_ms, latency_ms=latency_ms)
 
+    def undervoltage(self) -> bool | None:
+        """Whether the Pi says that its power supply is too weak; None: unknown."""
+        return self._system.read().undervoltage
+
     def body(self, watches: Mapping[str, CameraWatch]) -> dict[str, object]:
         """What the `stats` payload says beyond its head."""
         now_ns = self._clock.stamp().mono_ns
@@ -61,7 +66,7 @@ class Statistics:
             "cameras": {name: self._camera(name, watch, now_ns) for name, watch in watches.items()},
             "process": self._process.read(now_ns, self._worker_pids()).body(),
             "system": self._system.read().body(),
-            "edgetpu": [],
+            "edgetpu": [{"device": tpu.name, "temp_c": tpu.temp_c, "usb_mbps": tpu.usb_mbps} for tpu in find()],
             # Events wait for the broker only once there are events; until then nothing is spooled.
             "mqtt": {"spooled": 0, "dropped": mqtt.dropped, "reconnects": mqtt.reconnects},
         }

@@ -140,7 +140,7 @@ class DetectorWorker:
             self._process.kill(f"it took longer than {spec.load_deadline_s:g} s to load the model")
             await self._process.close()
             late = WorkerLost(
-                f"detector-{spec.backend}: loading {spec.model} took longer than {spec.load_deadline_s:g} s",
+                f"detector-{spec.backend}: killed: loading {spec.model} took longer than {spec.load_deadline_s:g} s",
                 hint="Raise detector.load_deadline_s if this machine is just slow.",
             )
             raise self._meaning(late, When.HUNG) from None

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from edgedet.accelerators.devices import EdgeTpu, find
-from edgedet.errors import AcceleratorError, EdgedetError, WorkerLost
+from edgedet.errors import AcceleratorError, EdgedetError, ModelError, ModelMissing, WorkerLost
 from edgedet.types import FrameStamp
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec
@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
 """How often sysfs is asked whether an Edge TPU has appeared: some ten small files."""
+_MISSING = ("edgetpu_absent", "model_missing")
+"""What is looked for regularly: looking costs little, and it may come at any moment."""
 _GOOD_AFTER_S = 60.0
 """An Edge TPU that answered for so long was well; what happens to it then is no longer the trouble of before."""
 _SELDOM = Backoff(first_s=1.0, longest_s=600.0)
@@ -133,13 +135,11 @@ class PreferringDetector:
             seen = self._look()
             good, error = await self._live()
             failures = 1 if good else failures + 1
-            # The same as before is no news, in the journal as in `health`.
+            # The same as before is no news.
             if self._doubt is None or (self._doubt.code, self._doubt.message) != (error.code, error.message):
-                _log.warning("%s; the CPU answers. %s", error.message, error.hint)
                 self._doubt = error
             self._tell()
-            absent = error.code == "edgetpu_absent"
-            delay_s = self._reprobe_s if absent else self._seldom.delay_s(failures)
+            delay_s = self._reprobe_s if error.code in _MISSING else self._seldom.delay_s(failures)
             if await self._wait_for_another(seen, delay_s):
                 failures = 0
 
@@ -159,6 +159,9 @@ class PreferringDetector:
             await keeper
         except AcceleratorError as error:
             reason = error
+        except ModelError as error:
+            code = "model_missing" if isinstance(error, ModelMissing) else "model_mismatch"
+            reason = AcceleratorError(error.message, hint=error.hint, code=code)
         except EdgedetError as error:
             reason = AcceleratorError(error.message, hint=error.hint)
         finally:
@@ -193,7 +196,8 @@ class PreferringDetector:
             self._up.clear()
         base = self._cpu.state if best is None else best.state
         restarts = self._cpu.state.restarts + max(0, self._attempts - 1)
-        state = replace(base, restarts=restarts, fallbacks=self._fallbacks, doubt=self._doubt)
+        doubt = None if best is not None and best is self._edgetpu else self._doubt
+        state = replace(base, restarts=restarts, fallbacks=self._fallbacks, doubt=doubt)
         if state != self.state:
             self.state = state
             self._on_change(state)

@@ -29,14 +29,14 @@ def edgetpu_loss(error: WorkerLost, when: When, versions: str) -> AcceleratorErr
         when: what it was doing.
         versions: the runtime and the library, in words; empty: the worker did not come so far.
     """
+    words = error.message.partition(": ")[2] or error.message
+    said = f"the Edge TPU's worker {'' if words.startswith(('died', 'ended')) else 'was '}{words}"
     if when is When.HUNG:
+        return AcceleratorError(said, hint="The Edge TPU did not answer; it is tried again.", code="edgetpu_hung")
+    if when is When.LOADING and versions and words.endswith(_WRONG_BINARY):
         return AcceleratorError(
-            error.message, hint="The Edge TPU did not answer; it is tried again.", code="edgetpu_hung"
-        )
-    if when is When.LOADING and versions and error.message.endswith(_WRONG_BINARY):
-        return AcceleratorError(
-            f"{error.message} while {versions} were loaded",
+            f"{said} while {versions} were loaded",
             hint="The two do not go together: install the libedgetpu that was built for this version of the runtime.",
             code="edgetpu_runtime_mismatch",
         )
-    return AcceleratorError(error.message, hint=error.hint, code="edgetpu_crashed")
+    return AcceleratorError(said, hint=error.hint, code="edgetpu_crashed")

@@ -242,6 +242,7 @@ class Detector:
                         reason="",
                         warm_up_ms=worker.warm_up_ms,
                         pid=worker.pid,
+                        doubt=None,
                     )
                 )
                 self._up.set()
@@ -260,7 +261,8 @@ class Detector:
             self._lost.set_result(error)
 
     def _down(self, error: EdgedetError) -> None:
-        self._change(replace(self.state, phase=Phase.DOWN, backend="none", reason=error.message, pid=None))
+        doubt = error if isinstance(error, AcceleratorError) else None
+        self._change(replace(self.state, phase=Phase.DOWN, backend="none", reason=error.message, pid=None, doubt=doubt))
 
     def _change(self, state: DetectorState) -> None:
         if state != self.state:

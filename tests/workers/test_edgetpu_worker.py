@@ -147,7 +147,7 @@ async def test_a_library_that_crashes_when_it_is_loaded_is_told_with_both_versio
     edgetpu.script(create="segv")
     error = await failing_to_open(on_edgetpu)
     assert error.code == "edgetpu_runtime_mismatch"
-    assert error.message.startswith("detector-edgetpu: died of SIGSEGV while ai-edge-litert 2.")
+    assert error.message.startswith("the Edge TPU's worker died of SIGSEGV while ai-edge-litert 2.")
     assert error.message.endswith(f"{edgetpu.library} were loaded")
 
 
