@@ -106,8 +106,14 @@ class Instance:
             tensors = [np.empty(output.shape, output.dtype) for output in self._accelerator.outputs]
             self._spare.put(OutputSet(tensors, self._spare))
         accelerator, header, number = self._accelerator, self._header, self._number
+        invoked: Invoked | None = None
         while True:
-            message = connection.recv(MAX_MESSAGE)
+            message = _waiting_message(connection) if invoked is not None else None
+            if message is None:
+                if invoked is not None:
+                    done.put(invoked)
+                    invoked = None
+                message = connection.recv(MAX_MESSAGE)
             if not message:
                 os._exit(0)
             submission = unpack_submit(message)
@@ -116,12 +122,16 @@ class Instance:
             header[number] = started_ns
             accelerator.load(partial(self._encoder.encode, self._slots[submission.slot]))
             loaded_ns = time.monotonic_ns()
+            if invoked is not None:
+                # Only now that the next job is loaded: decoding begins while invoke() has let go of the GIL, instead
+                # of holding it against what must happen before (0.1 ms and more a frame).
+                done.put(invoked)
             accelerator.invoke()
             finished_ns = time.monotonic_ns()
             header[number] = 0
             outputs = self._spare.get()
             accelerator.read(outputs.tensors)
-            done.put(Invoked(submission, number, outputs, started_ns, loaded_ns, finished_ns))
+            invoked = Invoked(submission, number, outputs, started_ns, loaded_ns, finished_ns)
 
     def warm_up(self) -> float:
         """Median seconds of an invoke on a grey picture; the first, which sets things up, is left out if it can be."""
@@ -143,6 +153,14 @@ class Instance:
         tensors: Tensors = [np.empty(output.shape, output.dtype) for output in self._accelerator.outputs]
         self._accelerator.read(tensors)
         return tensors
+
+
+def _waiting_message(connection: socket.socket) -> bytes | None:
+    """A message that is there already, or None."""
+    try:
+        return connection.recv(MAX_MESSAGE, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
 
 
 class Decoding:
@@ -230,10 +248,16 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
     if hasattr(backend, "versions"):
         # Said before it is tried: a library that does not go with the runtime leaves no chance to say it after.
         connection.send(pack_json(Kind.NOTE, {"message": backend.versions(wishes[0])}))
+    accelerators = [backend.open_accelerator(options) for options in wishes]
     instances = [
-        Instance(number, backend.open_accelerator(options), encoder, slots, memory.header(shared))
-        for number, options in enumerate(wishes)
+        Instance(number, accelerator, encoder, slots, memory.header(shared))
+        for number, accelerator in enumerate(accelerators)
     ]
+    if start["twin"] is not None:
+        from edgedet.workers.trust_child import verify
+
+        for accelerator in accelerators:
+            verify(accelerator, info, Path(start["twin"]), start["runtime"])
     warm_up_s = max(instance.warm_up() for instance in instances)
     decoding = Decoding(decoders.build_decoder(layout, info.outputs), layout)
     decoding.refuse_nonsense(instances[0].answers(), start["model"])
