@@ -185,7 +185,7 @@ class Daemon:
         self.statistics.processed(camera, seen.result.inference.invoke_ms, latency_ms)
         stamp = self._clock.stamp()
         late = stamp.mono_ns - self._told_ns.get(camera, 0) > _TELL_LAST_FRAME_S * 1e9
-        if late or self.board.camera_fact(camera).state is not CameraState.WATCHING:
+        if late or not self.board.camera_fact(camera).state.looks:
             self._told_ns[camera] = stamp.mono_ns
             watch.watching(stamp.ts)
         if self._on_seen is not None:

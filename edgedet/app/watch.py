@@ -21,6 +21,8 @@ from edgedet.workers.turns import Share
 
 _log = logging.getLogger(__name__)
 
+_FAULTS = {str(code): code.advice for code in (Code.CAMERA_FROZEN, Code.CAMERA_DARK)}
+"""What can be wrong with the pictures of a camera that gives some."""
 SPARE_SLOTS = 3
 """Camera slots beyond the frames under way: one being drawn, one on its way, one that is the newest."""
 
@@ -63,6 +65,7 @@ class CameraWatch:
         self._on_seen = on_seen
         self._backoff = backoff or Backoff(first_s=0.5, longest_s=10.0)
         self._fact = CameraFacts()
+        self._fault: Reason | None = None
         self._changed = asyncio.Event()
         self._worker: CameraWorker | None = None
         self._newest: Latest[Frame] | None = None
@@ -146,8 +149,9 @@ class CameraWatch:
         """
         if self._fact.state is not CameraState.BLIND:
             self._tell(CameraFacts(CameraState.STARTING, None, self._fact.last_frame_at))
+        self._fault = None
         spec = replace(self.spec, first_seq=self._captured_before)
-        worker = CameraWorker(spec, lambda note: _log.warning("%s: %s", self.name, note))
+        worker = CameraWorker(spec, lambda note: _log.warning("%s: %s", self.name, note), self._on_sight)
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(worker)
@@ -165,7 +169,14 @@ class CameraWatch:
 
     def watching(self, at: str) -> None:
         """A frame has been looked at; `at` is RFC 3339."""
-        self._tell(replace(self._fact, state=CameraState.WATCHING, reason=None, last_frame_at=at))
+        state = CameraState.WATCHING if self._fault is None else CameraState.DEGRADED
+        self._tell(replace(self._fact, state=state, reason=self._fault, last_frame_at=at))
+
+    def _on_sight(self, code: str | None) -> None:
+        """The pictures are black or stand still, or are well again: frames go on being looked at."""
+        self._fault = None if code is None else Reason(self.name, code, _FAULTS.get(code, code))
+        if self._fact.state.looks and self._fact.last_frame_at is not None:
+            self.watching(self._fact.last_frame_at)
 
     def _look(self, worker: CameraWorker, opened: Opened) -> AsyncGenerator[Seen]:
         depth = self._detector.slots

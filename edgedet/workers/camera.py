@@ -106,9 +106,16 @@ class Frame:
 class CameraWorker:
     """A source in a child process, for one life. Enter it, iterate `frames()`, leave it."""
 
-    def __init__(self, spec: CameraSpec, on_note: Callable[[str], None] = _log.warning) -> None:
+    def __init__(
+        self,
+        spec: CameraSpec,
+        on_note: Callable[[str], None] = _log.warning,
+        on_sight: Callable[[str | None], None] = lambda _code: None,
+    ) -> None:
+        """`on_note` gets warnings for the user, `on_sight` what is wrong with the pictures from then on, or None."""
         self.spec = spec
         self._on_note = on_note
+        self._on_sight = on_sight
         self._layout = memory.Layout(
             spec.slots, spec.view.width * spec.view.height * 3, FULL_VIEW_BYTES if spec.full_view else 0
         )
@@ -256,6 +263,9 @@ class CameraWorker:
                 self._opened.set_result(Opened(body["live"], body["expected_frames"]))
         elif kind == Kind.NOTE:
             self._on_note(str(unpack_json(message)["message"]))
+        elif kind == Kind.SIGHT:
+            code = unpack_json(message).get("code")
+            self._on_sight(None if code is None else str(code))
         elif kind == Kind.ENDED:
             unpack_ended(message)
             self._finish(None)

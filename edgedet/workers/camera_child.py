@@ -34,6 +34,7 @@ from edgedet.workers.protocol import (
     unpack_json,
     unpack_release,
 )
+from edgedet.workers.sight import Sight
 
 CAPTURED = 0
 """Index in the header: frames that the source has given, dropped ones too."""
@@ -61,6 +62,10 @@ class Slots:
         ]
         self._letterbox: list[Letterbox | None] = [None] * layout.slots
         self.free = list(range(layout.slots))
+        self.sight: Sight | None = None
+        """Judges the picture, where that is wanted."""
+        self.fault: str | None = None
+        """What it found to be wrong with the last one."""
 
     def draw(self, slot: int, shot: Shot) -> PixelFormat:
         """Put the shot's views into the slot; says how the full view lies there."""
@@ -73,6 +78,8 @@ class Slots:
         bottom, right = letterbox.top + letterbox.inner_height, letterbox.left + letterbox.inner_width
         window = picture[letterbox.top : bottom, letterbox.left : right]
         shot.draw_detect(window)
+        if self.sight is not None:
+            self.fault = self.sight.look(window, shot.captured_ns)
         self._masks.black_out(window)
         full = self._full[slot]
         if full is None or shot.width * shot.height * 3 > full.size:
@@ -116,10 +123,13 @@ class CameraChild:
         self._pace = pace
         self._first_seq = first_seq
         self._notes = 0
+        self._fault: str | None = None
 
     def run(self, camera: Camera) -> None:
         """Hand over every frame that the policy lets through, then say that the source has ended."""
         self._tell_notes(camera)
+        # A clip may well show black, and a picture is still: only what runs by itself can be expected to go on.
+        self._slots.sight = Sight() if camera.live else None
         captured = 0
         for captured, shot in enumerate(camera.frames(), 1):
             now_ns = time.monotonic_ns()
@@ -148,6 +158,9 @@ class CameraChild:
     def _hand_over(self, slot: int, seq: int, shot: Shot) -> None:
         pixel_format = self._slots.draw(slot, shot)
         stamp = FrameStamp(seq, shot.captured_ns, shot.pts_s, shot.width, shot.height, shot.name)
+        if self._slots.fault != self._fault:
+            self._fault = self._slots.fault
+            self._connection.send(pack_json(Kind.SIGHT, {"code": self._fault}))
         self._connection.send(pack_ticket(Ticket(slot, pixel_format, stamp)))
 
     def _take_slot(self, camera: Camera) -> int | None:

@@ -40,6 +40,8 @@ class Kind(IntEnum):
     """Daemon to detector: look at this slot."""
     RESULT = 9
     """Detector to daemon: what was seen; the slot is the daemon's again."""
+    SIGHT = 10
+    """Camera to daemon, JSON: in `code` what is wrong with the picture from now on (`camera_dark`, …), or null."""
 
 
 def pack_json(kind: Kind, body: dict[str, Any]) -> bytes:

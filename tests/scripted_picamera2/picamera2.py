@@ -15,6 +15,8 @@ The script is a JSON file that `EDGEDET_SCRIPTED_CAMERA` names. It is read again
     fps          frames a second
     silent       no frame comes
     stop_blocks  stop() does not return
+    black        the lens is covered
+    moves        no picture is like the one before; else all are the same
     controls     {name: [lowest, highest, default]}
     clock_ahead_s  how far the sensor's time stamps are ahead of the clock
 """
@@ -113,7 +115,13 @@ class _Request:
     def make_buffer(self, name: str) -> np.ndarray:
         if self._released:
             raise RuntimeError("the request has been released")
-        return self._camera.buffers[name].copy()
+        buffer = self._camera.buffers[name].copy()
+        if script().get("black"):
+            stream = self._camera.configuration[name]
+            buffer = encode(np.zeros((stream["size"][1], stream["size"][0], 3)), stream["format"], stream["stride"])
+        if script().get("moves"):
+            buffer[::7] ^= self._stamp_ns & 1
+        return buffer
 
     def get_metadata(self) -> dict[str, Any]:
         return {"SensorTimestamp": self._stamp_ns}

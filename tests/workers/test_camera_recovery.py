@@ -168,6 +168,31 @@ async def test_a_camera_that_is_not_to_be_had_at_boot_is_blind_and_watches_once_
         assert one.facts[-1].reason is None
 
 
+@pytest.mark.parametrize(
+    ("well", "ill", "code"),
+    [
+        ({"moves": True}, {"moves": False, "black": True}, "camera_dark"),
+        ({"moves": False}, {"moves": False}, "camera_frozen"),
+    ],
+    ids=["dark", "frozen"],
+)
+async def test_a_camera_whose_pictures_are_black_or_stand_still_says_so_and_goes_on_looking(
+    script: Script, porch: CameraSpec, well: dict[str, object], ill: dict[str, object], code: str
+) -> None:
+    # The sensor's clock makes the time go by: what it saw a minute ago is what it saw last.
+    script.say(clock_ahead_s=-59, **well)
+    async with looking(porch) as one:
+        await one.until(watching, 20)
+        script.say(clock_ahead_s=0, **ill)
+        await one.until(lambda one: one.state is CameraState.DEGRADED, 10)
+        assert one.codes[-1] == code
+        seen = one.seen
+        await one.until(lambda one: one.seen > seen, 10)
+        script.say(moves=True, black=False)
+        await one.until(watching, 10)
+        assert one.facts[-1].reason is None
+
+
 async def test_however_long_a_camera_was_away_it_is_looked_for_at_least_every_ten_seconds(porch: CameraSpec) -> None:
     watch = CameraWatch(porch, ORDER, cast("Answerer", NothingSeen()), (), lambda _fact: None, lambda _seen: None)
     assert max(watch._backoff.delay_s(failures) for failures in range(1, 200)) <= 12
