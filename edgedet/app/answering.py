@@ -47,11 +47,11 @@ def answerer(
     view, max_fps = files.model.view, settings.cpu.max_fps
     compiled = choice.edgetpu if choice and settings.accelerators[0] == "edgetpu" else None
     if files.cpu is None and files.edgetpu is not None:
-        return Detector(composition.edgetpu_spec(settings, files.edgetpu.path, view), on_change)
+        return Detector(composition.edgetpu_spec(settings, files.edgetpu.path, view, None), on_change)
     cpu = composition.detector_spec(settings, files.model)
     if compiled is None:
         return Detector(cpu, on_change, max_fps=max_fps)
-    edgetpu = composition.edgetpu_spec(settings, compiled, view)
+    edgetpu = composition.edgetpu_spec(settings, compiled, view, cpu.model)
     return PreferringDetector(edgetpu, cpu, on_change, reprobe_s=settings.reprobe_s, cpu_max_fps=max_fps)
 
 

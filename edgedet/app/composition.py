@@ -69,10 +69,10 @@ def detector_spec(settings: DetectorSettings, model: Model) -> DetectorSpec:
     )
 
 
-def edgetpu_spec(settings: DetectorSettings, file: Path, view: ViewSize) -> DetectorSpec:
-    """The detector worker for the Edge TPUs."""
+def edgetpu_spec(settings: DetectorSettings, file: Path, view: ViewSize, twin: Path | None) -> DetectorSpec:
+    """The detector worker for the Edge TPUs; its answers must be those of `twin`, where there is one."""
     return dataclasses.replace(
-        edgetpu_access(settings).spec(file, view),
+        edgetpu_access(settings).spec(file, view, twin),
         runtime=settings.runtime,
         deadline_s=settings.deadline_s,
         load_deadline_s=settings.load_deadline_s,

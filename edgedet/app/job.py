@@ -63,7 +63,8 @@ def _detectors(files: Files, wishes: Wishes) -> tuple[DetectorSpec, ...]:
     """The workers in order of preference."""
     specs = []
     if files.edgetpu is not None:
-        specs.append(wishes.edgetpu.spec(files.edgetpu.path, files.edgetpu.view))
+        twin = files.cpu.path if files.cpu else None
+        specs.append(wishes.edgetpu.spec(files.edgetpu.path, files.edgetpu.view, twin))
     if files.cpu is not None:
         cpu = files.cpu
         specs.append(DetectorSpec(cpu.path, cpu.view, threads=wishes.threads, instances=wishes.side_by_side))

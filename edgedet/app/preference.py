@@ -26,8 +26,8 @@ class EdgeTpuAccess:
     options: Mapping[str, str] = field(default_factory=dict)
     """The delegate's own options."""
 
-    def spec(self, file: Path, view: ViewSize) -> DetectorSpec:
-        """A worker with one instance for each device."""
+    def spec(self, file: Path, view: ViewSize, twin: Path | None) -> DetectorSpec:
+        """A worker with one instance for each device; its answers must be those of `twin`, where there is one."""
         devices = self.devices or tuple(tpu.name for tpu in find())
         return DetectorSpec(
             file,
@@ -37,6 +37,7 @@ class EdgeTpuAccess:
             library=self.library,
             devices=devices,
             delegate=self.options,
+            twin=twin,
         )
 
 

@@ -56,6 +56,8 @@ class DetectorSpec:
     """The Edge TPU of each instance, `usb:0`, `pci:0`; none: the first of any kind for each."""
     delegate: Mapping[str, str] = field(default_factory=dict)
     """The delegate's own options."""
+    twin: Path | None = None
+    """The file for the CPU with which an Edge TPU's answers are compared before it is believed; None: they are not."""
 
     @property
     def slots(self) -> int:
@@ -130,6 +132,7 @@ class DetectorWorker:
                     "library": spec.library,
                     "devices": spec.devices,
                     "delegate": dict(spec.delegate),
+                    "twin": None if spec.twin is None else str(spec.twin),
                 },
             )
         )

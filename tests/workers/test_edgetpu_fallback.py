@@ -204,3 +204,17 @@ async def test_the_cpu_is_replaced_too_while_the_edge_tpu_is_away(
         await bench.until_on("none")
         await bench.until_on("cpu")
         assert (await bench.ask()).backend == "cpu"
+
+
+async def test_an_edge_tpu_that_answers_wrongly_after_a_reset_is_not_believed(
+    on_edgetpu: DetectorSpec, edgetpu: SoftwareEdgeTpu, scene: bytes
+) -> None:
+    async with running(replace(on_edgetpu, twin=BUNDLED_MODEL), scene, seldom=SOON) as bench:
+        await bench.until_on("edgetpu")
+        edgetpu.script(invoke="segv")
+        assert (await bench.ask()).backend == "cpu"
+        edgetpu.script(invoke="ok", answers="zero")
+        await bench.until(lambda state: state.doubt is not None and state.doubt.code == "edgetpu_wrong_answers")
+        assert (await bench.ask()).backend == "cpu"
+        edgetpu.script(answers="twin")
+        await bench.until_on("edgetpu")

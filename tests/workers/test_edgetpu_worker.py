@@ -17,6 +17,7 @@ from edgedet.workers.protocol import Limits, RawResult, detections_of
 from edgedet.workers.turns import Share
 from software_edgetpu.library import SoftwareEdgeTpu
 from software_edgetpu.twin import Twin
+from tflite_files import answering, write
 
 LIMITS = Limits(0.25, 0.7, 300)
 LABELS = ("person", "car", "bicycle", "dog")
@@ -201,6 +202,22 @@ async def test_a_run_that_fails_loses_the_worker_with_its_reason_and_the_frame_i
     assert took_s < (worker.deadline_s + 0.5 if code == "edgetpu_hung" else 1.0)
 
 
+@pytest.mark.parametrize("answers", ["zero", "constant", "permuted", "previous"])
+async def test_wrong_answers_are_not_believed(on_edgetpu: DetectorSpec, edgetpu: SoftwareEdgeTpu, answers: str) -> None:
+    spec = replace(on_edgetpu, twin=BUNDLED_MODEL)
+    async with DetectorWorker(spec, ignore) as worker:
+        assert worker.warm_up_ms > 0
+    edgetpu.script(answers=answers)
+    error = await failing_to_open(spec)
+    assert error.code == "edgetpu_wrong_answers"
+
+
+async def test_a_twin_of_another_shape_is_no_twin(on_edgetpu: DetectorSpec, tmp_path: Path) -> None:
+    other = write(tmp_path / "other.tflite", answering(np.zeros((8, 21), np.float32)))
+    error = await failing_to_open(replace(on_edgetpu, twin=other))
+    assert error.code == "model_mismatch"
+
+
 async def test_what_a_crashing_library_said_last_is_kept(
     on_edgetpu: DetectorSpec, edgetpu: SoftwareEdgeTpu, scene: bytes
 ) -> None:
@@ -224,8 +241,12 @@ async def test_a_real_compiled_model_loads_and_sees_what_its_twin_sees(
     counts: list[list[int]] = []
     with Twin(cpu) as twin:
         edgetpu.script(twin=twin.path)
-        on_edgetpu = DetectorSpec(compiled, ViewSize(320, 320), "edgetpu", library=str(edgetpu.library))
-        for spec in (on_edgetpu, replace(on_edgetpu, model=cpu, backend="cpu")):
+        on_edgetpu = DetectorSpec(compiled, ViewSize(320, 320), "edgetpu", library=str(edgetpu.library), twin=cpu)
+        for wrong in ("zero", "constant", "permuted", "previous"):
+            edgetpu.script(answers=wrong)
+            assert (await failing_to_open(on_edgetpu)).code == "edgetpu_wrong_answers"
+        edgetpu.script(answers="twin")
+        for spec in (on_edgetpu, replace(on_edgetpu, model=cpu, backend="cpu", twin=None)):
             async with DetectorWorker(spec, ignore) as worker:
                 await worker.turn(Share())
                 result = await worker.submit(memoryview(picture.tobytes()), stamp, LIMITS)
