@@ -52,12 +52,20 @@ class Stream:
             picture[...] = self._pixels(buffer)
             return
         luma, u, v = self._yuv(buffer)
-        brightness = _LUMA.take(luma).reshape(self.height // 2, 2, self.width // 2, 2)
+        brightness = luma.astype(np.uint16)
+        brightness *= _LUMA_TWICE
+        brightness >>= 1
+        signed = brightness.view(np.int16)
+        mixed = np.empty_like(signed)
         for channel, colour in enumerate((_V_RED.take(v), _U_GREEN.take(u) + _V_GREEN.take(v), _U_BLUE.take(u))):
-            mixed = brightness + colour[:, None, :, None]
+            # Row by row of chroma: broadcasting over blocks of two by two runs loops of two samples, at twice the time.
+            wide = colour.repeat(2, axis=1)
+            np.add(signed[0::2], wide, out=mixed[0::2])
+            np.add(signed[1::2], wide, out=mixed[1::2])
             mixed >>= _SHIFT
-            np.clip(mixed, 0, 255, out=mixed)
-            picture[..., channel] = mixed.reshape(self.height, self.width)
+            np.maximum(mixed, 0, out=mixed)
+            np.minimum(mixed, 255, out=mixed)
+            picture[..., channel] = mixed
 
     def draw_full(self, buffer: NDArray[np.uint8], memory: NDArray[np.uint8]) -> PixelFormat:
         """Write the picture without padding at the start of `memory`; YUV stays YUV. See `Shot.draw_full`."""
@@ -99,20 +107,24 @@ def _rows(buffer: NDArray[np.uint8], at: int, stride: int, height: int, length: 
     return np.ndarray((height, length), np.uint8, buffer, at, (stride, 1))
 
 
-# BT.601 in limited range, with six bits after the point: all sums stay within 16 bits, and tables replace products.
+# BT.601 in limited range, with six bits after the point: all sums stay within 16 bits. The tables of the chroma, which
+# has a quarter of the samples, hold the offsets of all: black is 16, and half a level makes the shift a rounding.
 _SHIFT = 6
 _ONE = 1 << _SHIFT
+_LUMA_TWICE = 149
+"""Twice 255 / 219 with six bits after the point, 149.04."""
+_OFFSET = _ONE // 2 - 16 * _LUMA_TWICE // 2
+_ROOM = 32767 - 255 * _LUMA_TWICE // 2
+"""How much a chroma sample may add to the brightest luma; what would be beyond is at its limit anyway."""
 
 
-def _table(factor: float, zero: int, offset: float = 0.0) -> NDArray[np.int16]:
-    levels = np.arange(256)
-    table: NDArray[np.int16] = np.rint((levels - zero) * (factor * _ONE) + offset).astype(np.int16)
+def _table(factor: float, offset: int = 0) -> NDArray[np.int16]:
+    levels = np.rint((np.arange(256) - 128) * (factor * _ONE)) + offset
+    table: NDArray[np.int16] = np.minimum(levels, _ROOM).astype(np.int16)
     return table
 
 
-_LUMA = _table(255 / 219, 16, _ONE / 2)
-_V_RED = _table(1.596, 128)
-_U_GREEN = _table(-0.392, 128)
-_V_GREEN = _table(-0.813, 128)
-# A sum beyond 16 bits would turn white into black. What is this blue is at its limit anyway.
-_U_BLUE = np.minimum(_table(2.017, 128), 32767 - _LUMA.max()).astype(np.int16)
+_V_RED = _table(1.596, _OFFSET)
+_U_GREEN = _table(-0.392, _OFFSET)
+_V_GREEN = _table(-0.813)
+_U_BLUE = _table(2.017, _OFFSET)

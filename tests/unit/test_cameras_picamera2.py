@@ -118,6 +118,23 @@ def test_white_and_black_come_out_as_such() -> None:
         assert (picture == level).all()
 
 
+def rgb_of_yuv(luma: np.ndarray, u: float, v: float) -> np.ndarray:
+    """BT.601 in limited range, in floating point."""
+    luma, u, v = (luma - 16) * 255 / 219, u - 128, v - 128
+    return np.stack((luma + 1.596 * v, luma - 0.392 * u - 0.813 * v, luma + 2.017 * u), axis=2).clip(0, 255)
+
+
+def test_no_mixture_of_luma_and_chroma_runs_over() -> None:
+    levels = np.arange(0, 256, 5)
+    for u, v in ((0, 0), (0, 255), (255, 0), (255, 255), (128, 128), (240, 90)):
+        luma = np.repeat(levels, 2).astype(np.uint8)[:, None].repeat(2, axis=1)
+        buffer = np.concatenate((luma.ravel(), np.full(len(levels), u), np.full(len(levels), v))).astype(np.uint8)
+        picture = np.empty((len(levels) * 2, 2, 3), np.uint8)
+        Stream("YUV420", 2, len(levels) * 2, 2).draw_rgb(buffer, picture)
+        exact = rgb_of_yuv(luma.astype(float), u, v)
+        assert np.abs(picture - exact).max() <= (24 if u == 255 else 1)
+
+
 def test_a_format_that_cannot_be_read_is_refused_and_the_camera_given_back(script: Script) -> None:
     script.say(adjust={"main": "YUYV"})
     with pytest.raises(SourceError, match="camera 0 gives YUYV") as caught:
