@@ -228,7 +228,10 @@ class LibcameraCamera:
 
         def close() -> None:
             try:
-                camera.cancel_all_and_flush()
+                # Jobs run in turn, and that which stops the camera would wait behind one that has no frame. Bookworm's
+                # first picamera2 does not have this yet.
+                if hasattr(camera, "cancel_all_and_flush"):
+                    camera.cancel_all_and_flush()
                 camera.close()
             except (RuntimeError, OSError, AttributeError):
                 return  # what cannot be closed is released by the kernel when this process ends

@@ -362,6 +362,13 @@ def test_leaving_gives_the_camera_back(script: Script) -> None:
     assert stand_in().Picamera2.opened[-1].closed
 
 
+def test_an_older_picamera2_that_cannot_flush_is_closed_too(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(stand_in().Picamera2, "cancel_all_and_flush")
+    with pi_camera() as camera:
+        next(camera.frames())
+    assert stand_in().Picamera2.opened[-1].closed
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [({"size": (641, 480)}, "even"), ({"camera": -1}, "count from 0"), ({"fps": 0.0}, "out of range")],
