@@ -24,6 +24,8 @@ _LOOK_S = 1.0
 """How often sysfs is asked whether an Edge TPU has appeared: some ten small files."""
 _MISSING = ("edgetpu_absent", "model_missing")
 """What is looked for regularly: looking costs little, and it may come at any moment."""
+_RELOAD_AFTER = 2
+"""Failures in a row after which a device gets its firmware anew (`Usb.AlwaysDfu`), which takes it some seconds."""
 _GOOD_AFTER_S = 60.0
 """An Edge TPU that answered for so long was well; what happens to it then is no longer the trouble of before."""
 _SELDOM = Backoff(first_s=1.0, longest_s=600.0)
@@ -70,6 +72,8 @@ class PreferringDetector:
         self._edgetpu: Detector | None = None
         self._attempts = 0
         self._fallbacks = 0
+        self.reloads = 0
+        """How often a device that kept failing was opened with its firmware loaded anew."""
         self._doubt: AcceleratorError | None = None
         self._up = asyncio.Event()
         self._granted: Detector | None = None
@@ -133,7 +137,7 @@ class PreferringDetector:
         failures = 0
         while True:
             seen = self._look()
-            good, error = await self._live()
+            good, error = await self._live(self._spec_after(failures))
             failures = 1 if good else failures + 1
             # The same as before is no news.
             if self._doubt is None or (self._doubt.code, self._doubt.message) != (error.code, error.message):
@@ -143,10 +147,17 @@ class PreferringDetector:
             if await self._wait_for_another(seen, delay_s):
                 failures = 0
 
-    async def _live(self) -> tuple[bool, AcceleratorError]:
+    def _spec_after(self, failures: int) -> DetectorSpec:
+        """The worker to try. Opening a device resets its port; from the third time on it gets its firmware anew too."""
+        if failures < _RELOAD_AFTER or (self._doubt and self._doubt.code in _MISSING):
+            return self._edgetpu_spec
+        self.reloads += 1
+        return replace(self._edgetpu_spec, delegate={**self._edgetpu_spec.delegate, "Usb.AlwaysDfu": "True"})
+
+    async def _live(self, spec: DetectorSpec) -> tuple[bool, AcceleratorError]:
         """One attempt at the Edge TPU, to its end. Whether it answered for long, and why it ended."""
         self._attempts += 1
-        self._edgetpu = edgetpu = Detector(self._edgetpu_spec, self._on_state, attempts=1)
+        self._edgetpu = edgetpu = Detector(spec, self._on_state, attempts=1)
         keeper = asyncio.get_running_loop().create_task(edgetpu.run(), name="edgetpu-life")
         since = None
         try:

@@ -218,3 +218,19 @@ async def test_an_edge_tpu_that_answers_wrongly_after_a_reset_is_not_believed(
         assert (await bench.ask()).backend == "cpu"
         edgetpu.script(answers="twin")
         await bench.until_on("edgetpu")
+
+
+async def test_one_that_keeps_failing_is_opened_with_its_firmware_loaded_anew(
+    on_edgetpu: DetectorSpec, edgetpu: SoftwareEdgeTpu, scene: bytes
+) -> None:
+    edgetpu.script(prepare="error")
+    async with running(on_edgetpu, scene) as bench:
+        await bench.until(lambda _state: len(edgetpu.opened) >= 3)
+        assert [line.partition(" -> ")[2] for line in edgetpu.opened[:3]] == [
+            "usb:0",
+            "usb:0",
+            "usb:0 Usb.AlwaysDfu=True",
+        ]
+        assert bench.detector.reloads >= 1
+        edgetpu.script(prepare="ok")
+        await bench.until_on("edgetpu")
