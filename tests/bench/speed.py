@@ -100,7 +100,8 @@ def _against_program(case: Case, found: Measured, cores: int) -> Iterator[Figure
     targets = {1: case.one_to_program, cores: case.all_to_program}
     for count, each in found.rounds.items():
         ratios = [one.detect.fps / other.fps for one, other in zip(each, found.program, strict=True)]
-        note = f"the program: {_median(one.fps for one in found.program):.1f} fps"
+        most = statistics.median(one.bare.fps / other.fps for one, other in zip(each, found.program, strict=True))
+        note = f"the program: {_median(one.fps for one in found.program):.1f} fps; bare inference itself: {most:.2f}"
         name = f"{case.name}: detect to the program it grew from, {_side(count)}"
         yield Figure(name, statistics.median(ratios), "", ">=", targets[count], note)
     cost = _median(one.cpu_ms for one in found.program)
