@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import time
 from concurrent.futures import TimeoutError as JobTimeoutError
-from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +11,7 @@ import numpy as np
 
 from edgedet.cameras._bilinear import scale
 from edgedet.cameras._controls import resolved
+from edgedet.cameras._picamera2_access import libraries, number_of, refusal
 from edgedet.cameras._planes import FORMATS, Stream
 from edgedet.errors import SourceError, SourceLost
 from edgedet.geometry import Letterbox
@@ -114,8 +112,8 @@ class LibcameraCamera:
             SourceError: there is no such camera (`camera_absent`), another process has it (`camera_busy`), or it
                 refuses what is asked of it.
         """
-        picamera2, libcamera = _libraries()
-        number = _number_of(self._settings.camera, picamera2.Picamera2.global_camera_info())
+        picamera2, libcamera = libraries()
+        number = number_of(self._settings.camera, picamera2.Picamera2.global_camera_info())
         try:
             self._camera = picamera2.Picamera2(number)
             self._configure(libcamera)
@@ -124,7 +122,7 @@ class LibcameraCamera:
             self._close()
             if isinstance(error, SourceError):
                 raise
-            raise self._refusal(error) from error
+            raise refusal(self._name, error) from error
         return self
 
     def __exit__(
@@ -251,53 +249,9 @@ class LibcameraCamera:
             return SourceLost(f"{self._name} breaks off at frame {self._given}: {reason}", hint=hint, code=code)
         return SourceError(f"{self._name} gives no picture: {reason}", hint=hint, code=code)
 
-    def _refusal(self, error: BaseException) -> SourceError:
-        reason = _last_cause(error)
-        if _is_busy(error):
-            return SourceError(
-                f"{self._name} is in use by another program: {reason}",
-                hint="One program has a camera at a time: end the other one (rpicam-hello, motion, another edgedet).",
-                code="camera_busy",
-            )
-        return SourceError(
-            f"{self._name} cannot be opened: {reason}",
-            hint="Does `rpicam-hello --list-cameras` show it, and does it do this size?",
-        )
-
     @property
     def _name(self) -> str:
         return f"camera {self._settings.camera}"
-
-
-def _libraries() -> tuple[Any, Any]:
-    # Its own log has a line for every step, on the standard error that the daemon keeps for a worker's last words.
-    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")
-    try:
-        return import_module("picamera2"), import_module("libcamera")
-    except ImportError as error:
-        import sys
-
-        raise SourceError(
-            f"{sys.executable} cannot load picamera2: {error}",
-            hint="Install it for the system's Python: sudo apt install python3-picamera2. Another interpreter that has "
-            "it is named with `python:` in the source.",
-        ) from None
-
-
-def _number_of(wanted: int | str, found: list[dict[str, Any]]) -> int:
-    """Which of picamera2's cameras is wanted."""
-    if not found:
-        raise SourceError(
-            "no camera is found by libcamera",
-            hint="Look at the cable, then at `rpicam-hello --list-cameras`. A Pi looks for cameras at boot only.",
-        )
-    if isinstance(wanted, int) and wanted < len(found):
-        return wanted
-    for number, info in enumerate(found):
-        if wanted in (info.get("Model"), info.get("Id")):
-            return number
-    names = ", ".join(f"{number}: {info.get('Model', '?')}" for number, info in enumerate(found))
-    raise SourceError(f"there is no camera {wanted}", hint=f"libcamera finds {names}.")
 
 
 def _same_shape(main: Stream, lores: Stream) -> bool:
@@ -311,22 +265,3 @@ def _captured_ns(request: Any) -> int:
     now_ns = time.monotonic_ns()
     stamp = request.get_metadata().get("SensorTimestamp")
     return stamp if isinstance(stamp, int) and 0 <= now_ns - stamp < _SAME_CLOCK_NS else now_ns
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _last_cause(error: BaseException) -> str:
-    """What libcamera said: picamera2 wraps it in sentences that say only that something went wrong."""
-    *_, last = _causes(error)
-    return " ".join(str(last).split()) or type(last).__name__
-
-
-def _is_busy(error: BaseException) -> bool:
-    return any(
-        getattr(cause, "errno", None) == errno.EBUSY or "busy" in str(cause).lower() or "in use" in str(cause).lower()
-        for cause in _causes(error)
-    )
