@@ -24,7 +24,7 @@ class Options:
     threads: int = 1
     """Threads of one interpreter."""
     runtime: str = "auto"
-    """`auto`, `litert` or `tflite_runtime`."""
+    """`auto`, `litert`, `tflite_runtime` or `pycoral`."""
     library: str = "libedgetpu.so.1"
     """What holds the Edge TPU's delegate: a path, or a name that the dynamic linker finds."""
     device: str = ""

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from edgedet.accelerators import Options, TensorDetails
 from edgedet.errors import ModelError, WorkerError
 
-_RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite_runtime": "tflite_runtime.interpreter"}
+_RUNTIMES = {
+    "litert": "ai_edge_litert.interpreter",
+    "tflite_runtime": "tflite_runtime.interpreter",
+    # Google's pycoral stands on tflite-runtime; on the CPU there is nothing else to it.
+    "pycoral": "tflite_runtime.interpreter",
+}
+_AUTO = ("litert", "tflite_runtime")
 
 
 def runtime_module(runtime: str) -> Any:
@@ -21,7 +27,7 @@ def runtime_module(runtime: str) -> Any:
     Raises:
         WorkerError: none is installed, with the command that installs one.
     """
-    names = list(_RUNTIMES) if runtime == "auto" else [runtime]
+    names = list(_AUTO) if runtime == "auto" else [runtime]
     for name in names:
         if name not in _RUNTIMES:
             raise WorkerError(f"no runtime is called {name!r}", hint=f"There are: auto, {', '.join(_RUNTIMES)}.")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Mapping
-from importlib import metadata
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module, metadata
 from typing import Any
 
 from edgedet.accelerators import Accelerator, Options, devices
 from edgedet.accelerators._interpreter import TfliteAccelerator, open_interpreter, runtime_module
-from edgedet.errors import AcceleratorError, ModelError
+from edgedet.errors import AcceleratorError, ModelError, WorkerError
 
 _PACKAGES = {"ai_edge_litert": "ai-edge-litert", "tflite_runtime": "tflite-runtime"}
 _RUNTIME_VERSION = re.compile(r"RuntimeVersion\((\d+)\)")
@@ -51,16 +52,19 @@ def open_accelerator(options: Options) -> Accelerator:
     """
     module = runtime_module(options.runtime)
     _require_runtime(_loaded(options.library), options)
-    delegate = _open_device(module, options)
+    coral = _pycoral() if options.runtime == "pycoral" else None
+    load = partial(module.load_delegate, options.library) if coral is None else coral.load_edgetpu_delegate
+    delegate = _open_device(load, options)
     try:
-        interpreter = open_interpreter("edgetpu", options, [delegate], EdgeTpuAccelerator)
+        if coral is not None:
+            return _with_pycoral(coral, delegate, options)
+        return open_interpreter("edgetpu", options, [delegate], EdgeTpuAccelerator)
     except ModelError as error:
         raise AcceleratorError(
             f"{options.library} does not take {options.model}: {_line(error.__cause__ or error)}",
             hint="Its version must be as new as the compiler that made the file; `edgedet models inspect` says which.",
             code="edgetpu_runtime_mismatch",
         ) from error
-    return interpreter
 
 
 def versions(options: Options) -> str:
@@ -155,10 +159,31 @@ def _require_runtime(library: ctypes.CDLL, options: Options) -> None:
     )
 
 
-def _open_device(module: Any, options: Options) -> object:
+def _pycoral() -> Any:
+    """Google's pycoral, which loads the library by itself (`pycoral.utils.edgetpu`)."""
+    try:
+        module = import_module("pycoral.utils.edgetpu")
+    except ImportError as error:
+        raise WorkerError(
+            f"detector.runtime: pycoral, and this interpreter has none: {_line(error)}",
+            hint="Google's is not on PyPI, where another project has its name; or write runtime: auto.",
+        ) from error
+    return module
+
+
+def _with_pycoral(coral: Any, delegate: object, options: Options) -> Accelerator:
+    try:
+        interpreter = coral.make_interpreter(options.model, delegate=delegate)
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(_line(error)) from error
+    return EdgeTpuAccelerator("edgetpu", interpreter)
+
+
+def _open_device(load: Callable[[dict[str, str]], object], options: Options) -> object:
     wishes = delegate_options(options.device, options.delegate)
     try:
-        delegate: object = module.load_delegate(options.library, wishes)
+        return load(wishes)
     except ValueError as error:
         # "Failed to load delegate from LIBRARY", and after it what the library said, which is mostly nothing.
         reason = _line(error).partition(options.library)[2].strip()
@@ -169,7 +194,6 @@ def _open_device(module: Any, options: Options) -> object:
             hint=_INSTALL_HINT,
             code="edgetpu_runtime_mismatch",
         ) from error
-    return delegate
 
 
 def _line(error: BaseException) -> str:

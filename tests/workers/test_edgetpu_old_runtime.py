@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgedet.app.model import BUNDLED_MODEL
-from edgedet.errors import AcceleratorError, EdgedetError
+from edgedet.errors import AcceleratorError, EdgedetError, WorkerError
 from edgedet.types import FrameStamp
 from edgedet.workers.detector import DetectorSpec, DetectorWorker
 from edgedet.workers.protocol import Limits, RawResult
@@ -19,6 +19,20 @@ from edgedet.workers.turns import Share
 from software_edgetpu.library import SoftwareEdgeTpu
 
 NEWEST_WITH_WHEELS = (3, 11)
+
+
+PYCORAL = """
+# The two functions of Google's pycoral.utils.edgetpu that are used, as they are in its release 2.0.
+import os
+import tflite_runtime.interpreter as tflite
+
+def load_edgetpu_delegate(options=None):
+    return tflite.load_delegate(os.environ["STAND_IN_LIBRARY"], options or {})
+
+def make_interpreter(model_path_or_content, device=None, delegate=None):
+    delegates = [delegate or load_edgetpu_delegate({"device": device} if device else {})]
+    return tflite.Interpreter(model_path=model_path_or_content, experimental_delegates=delegates)
+"""
 
 
 def ignore(_error: EdgedetError) -> None:
@@ -67,3 +81,27 @@ async def test_a_crash_in_loading_names_that_runtime(
     edgetpu.script(create="segv")
     with pytest.raises(AcceleratorError, match=r"died of SIGSEGV while tflite-runtime 2\.14\.0 and"):
         await answer(replace(on_edgetpu, python=str(old_python)), scene)
+
+
+async def test_googles_pycoral_is_used_where_the_interpreter_has_it(
+    on_edgetpu: DetectorSpec,
+    edgetpu: SoftwareEdgeTpu,
+    old_python: Path,
+    scene: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (packages,) = (old_python.parent.parent / "lib").glob("python3*/site-packages")
+    (packages / "pycoral/utils").mkdir(parents=True)
+    (packages / "pycoral/utils/edgetpu.py").write_text(PYCORAL)
+    monkeypatch.setenv("STAND_IN_LIBRARY", str(edgetpu.library))
+    spec = replace(on_edgetpu, python=str(old_python), runtime="pycoral", delegate={"Performance": "Low"})
+    assert (await answer(spec, scene)).boxes
+    assert edgetpu.opened == ["create device=:0 -> usb:0 Performance=Low"]
+    edgetpu.unplug()
+    with pytest.raises(AcceleratorError, match="no Edge TPU"):
+        await answer(spec, scene)
+
+
+async def test_pycoral_that_is_asked_for_and_not_there_is_told(on_edgetpu: DetectorSpec, scene: bytes) -> None:
+    with pytest.raises(WorkerError):
+        await answer(replace(on_edgetpu, runtime="pycoral"), scene)
