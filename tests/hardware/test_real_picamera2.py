@@ -7,6 +7,7 @@ always stops. What it cannot do is scripted in tests/workers/test_camera_worker_
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import time
@@ -27,6 +28,8 @@ from edgedet.workers.camera import CameraSpec, CameraWorker
 from edgedet.workers.detector import DetectorSpec, DetectorWorker
 from edgedet.workers.protocol import Limits
 from edgedet.workers.turns import Share
+from integration.broker import Broker, Subscriber
+from integration.edgedet_process import RunningDaemon
 from picamera2_root import Picamera2Root
 
 # The root may have to be made first.
@@ -187,6 +190,33 @@ async def test_camera_and_detector_run_side_by_side_on_two_pythons_with_two_nump
         assert not libraries_of(detector.pid, "libcamera.so")
         await frames.aclose()
     assert not lost
+
+
+async def test_the_daemon_looks_through_it_and_says_what_it_saw_when(
+    picamera2_root: Picamera2Root, tmp_path: Path
+) -> None:
+    picamera2_root.show([jpeg(colourful(640, 480))])
+    config = tmp_path / "edgedet.yaml"
+    with Broker(tmp_path) as broker:
+        config.write_text(
+            "version: 1\n"
+            "device: dev\n"
+            f"state_dir: {tmp_path / 'state'}\n"
+            f"mqtt: {{url: 'mqtt://127.0.0.1:{broker.port}'}}\n"
+            f"detector: {{model: {BUNDLED_MODEL}, accelerators: [cpu]}}\n"
+            "cameras:\n"
+            "  gate:\n"
+            f"    source: {{type: picamera2, camera: virtual pictures, python: {picamera2_root.python}}}\n"
+            "    publish: {detections: all}\n"
+        )
+        with Subscriber(broker.port) as heard, RunningDaemon(config, tmp_path / "log") as run:
+            await heard.until(lambda: len(heard.of("edgedet/dev/gate/detections")) >= 10)
+            assert heard.last("edgedet/dev/gate/state") == b"watching"
+            bodies = [json.loads(payload) for payload in heard.of("edgedet/dev/gate/detections")]
+            assert run.stop() == 0
+    assert {(body["width"], body["height"]) for body in bodies} == {(640, 480)}  # all that this camera can do
+    assert all(body["inference_ms"] < body["latency_ms"] < 2000 for body in bodies)
+    assert all(0 <= body["mono_ns"] - body["captured_ns"] < 2e9 for body in bodies)
 
 
 HELD_UP = """
