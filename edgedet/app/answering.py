@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edgedet.accelerators.devices import EdgeTpu
@@ -51,7 +52,7 @@ def answerer(
     cpu = composition.detector_spec(settings, files.model)
     if compiled is None:
         return Detector(cpu, on_change, max_fps=max_fps)
-    edgetpu = composition.edgetpu_spec(settings, compiled, view, cpu.model)
+    edgetpu = partial(composition.edgetpu_spec, settings, compiled, view, cpu.model)
     return PreferringDetector(edgetpu, cpu, on_change, reprobe_s=settings.reprobe_s, cpu_max_fps=max_fps)
 
 

@@ -24,6 +24,7 @@ _LOOK_S = 1.0
 """How often sysfs is asked whether an Edge TPU has appeared: some ten small files."""
 _MISSING = ("edgetpu_absent", "model_missing")
 """What is looked for regularly: looking costs little, and it may come at any moment."""
+_LOSSES = ("edgetpu_hung", "edgetpu_crashed", "edgetpu_lost")
 _RELOAD_AFTER = 2
 """Failures in a row after which a device gets its firmware anew (`Usb.AlwaysDfu`), which takes it some seconds."""
 _GOOD_AFTER_S = 60.0
@@ -42,7 +43,7 @@ class PreferringDetector:
 
     def __init__(
         self,
-        edgetpu: DetectorSpec,
+        edgetpu: Callable[[], DetectorSpec],
         cpu: DetectorSpec,
         on_change: Callable[[DetectorState], None] = lambda _state: None,
         *,
@@ -54,7 +55,7 @@ class PreferringDetector:
         """Assign only.
 
         Args:
-            edgetpu: the worker that is preferred.
+            edgetpu: gives the worker that is preferred, asked before each attempt: which devices there are changes.
             cpu: the one that stands in for it.
             on_change: called in the event loop with every new state.
             reprobe_s: seconds between two looks for an Edge TPU that is absent.
@@ -64,6 +65,7 @@ class PreferringDetector:
         """
         self.state = DetectorState(Phase.LOADING, "none", 0, "", 0.0, None)
         self._edgetpu_spec = edgetpu
+        self._slots = max(edgetpu().slots, cpu.slots)
         self._on_change = on_change
         self._reprobe_s = reprobe_s
         self._look = look
@@ -81,7 +83,7 @@ class PreferringDetector:
     @property
     def slots(self) -> int:
         """How many frames can be under way at once."""
-        return max(self._edgetpu_spec.slots, self._cpu.slots)
+        return self._slots
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -139,8 +141,7 @@ class PreferringDetector:
             seen = self._look()
             good, error = await self._live(self._spec_after(failures))
             failures = 1 if good else failures + 1
-            # The same as before is no news.
-            if self._doubt is None or (self._doubt.code, self._doubt.message) != (error.code, error.message):
+            if _is_news(error, self._doubt):
                 self._doubt = error
             self._tell()
             delay_s = self._reprobe_s if error.code in _MISSING else self._seldom.delay_s(failures)
@@ -149,10 +150,11 @@ class PreferringDetector:
 
     def _spec_after(self, failures: int) -> DetectorSpec:
         """The worker to try. Opening a device resets its port; from the third time on it gets its firmware anew too."""
+        spec = self._edgetpu_spec()
         if failures < _RELOAD_AFTER or (self._doubt and self._doubt.code in _MISSING):
-            return self._edgetpu_spec
+            return spec
         self.reloads += 1
-        return replace(self._edgetpu_spec, delegate={**self._edgetpu_spec.delegate, "Usb.AlwaysDfu": "True"})
+        return replace(spec, delegate={**spec.delegate, "Usb.AlwaysDfu": "True"})
 
     async def _live(self, spec: DetectorSpec) -> tuple[bool, AcceleratorError]:
         """One attempt at the Edge TPU, to its end. Whether it answered for long, and why it ended."""
@@ -212,3 +214,10 @@ class PreferringDetector:
         if state != self.state:
             self.state = state
             self._on_change(state)
+
+
+def _is_news(error: AcceleratorError, before: AcceleratorError | None) -> bool:
+    """Whether a reason is another than before. One that hangs again, now while it is loaded, still just hangs."""
+    if before is None or before.code != error.code:
+        return True
+    return error.code not in _LOSSES and error.message != before.message

@@ -37,7 +37,7 @@ def config(broker: Broker, edgetpu: SoftwareEdgeTpu, tmp_path: Path) -> Iterator
     file.write_text(
         f"version: 1\ndevice: dev\nstate_dir: {tmp_path / 'state'}\n"
         f"mqtt: {{url: 'mqtt://127.0.0.1:{broker.port}', stats_interval_s: 1}}\n"
-        f"detector:\n  model: {tmp_path / 'demo.tflite'}\n  deadline_s: 0.5\n  reprobe_s: 1\n"
+        f"detector:\n  model: {tmp_path / 'demo.tflite'}\n  deadline_s: 0.5\n  load_deadline_s: 3\n  reprobe_s: 1\n"
         f"  edgetpu: {{library: {edgetpu.library}}}\n"
         f"cameras:\n  porch:\n    source: {{type: synthetic, size: [320, 240], fps: 10}}\n"
         f"    detect: {{fps: 5, min_score: 0.3}}\n    publish: {{detections: all}}\n"

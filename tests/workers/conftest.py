@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,4 +54,5 @@ def on_edgetpu(edgetpu: SoftwareEdgeTpu, tmp_path: Path) -> Iterator[DetectorSpe
     compiled = compiled_from(BUNDLED_MODEL, tmp_path / "demo_edgetpu.tflite")
     with Twin(BUNDLED_MODEL) as twin:
         edgetpu.script(twin=twin.path)
-        yield DetectorSpec(compiled, ViewSize(256, 256), "edgetpu", deadline_s=0.5, library=str(edgetpu.library))
+        spec = DetectorSpec(compiled, ViewSize(256, 256), "edgetpu", library=str(edgetpu.library))
+        yield replace(spec, deadline_s=0.5, load_deadline_s=6.0)

@@ -61,13 +61,14 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def running(
-    spec: DetectorSpec, picture: bytes, reprobe_s: float = 0.2, seldom: Backoff = SOON
+    spec: DetectorSpec | Callable[[], DetectorSpec], picture: bytes, reprobe_s: float = 0.2, seldom: Backoff = SOON
 ) -> AsyncIterator[Bench]:
     states: list[DetectorState] = []
     kernel: list[EdgeTpu] = []
-    cpu = replace(spec, model=BUNDLED_MODEL, backend="cpu")
+    now = spec if callable(spec) else lambda: spec
+    cpu = replace(now(), model=BUNDLED_MODEL, backend="cpu", instances=1, twin=None)
     detector = PreferringDetector(
-        spec, cpu, states.append, reprobe_s=reprobe_s, look=lambda: tuple(kernel), seldom=seldom
+        now, cpu, states.append, reprobe_s=reprobe_s, look=lambda: tuple(kernel), seldom=seldom
     )
     keeper = asyncio.get_running_loop().create_task(detector.run())
     try:
@@ -234,3 +235,20 @@ async def test_one_that_keeps_failing_is_opened_with_its_firmware_loaded_anew(
         assert bench.detector.reloads >= 1
         edgetpu.script(prepare="ok")
         await bench.until_on("edgetpu")
+
+
+async def test_of_two_edge_tpus_the_one_that_is_left_goes_on(
+    on_edgetpu: DetectorSpec, edgetpu: SoftwareEdgeTpu, scene: bytes
+) -> None:
+    there = ["usb:0", "usb:1"]
+    edgetpu.plug_in(*there)
+    async with running(lambda: replace(on_edgetpu, devices=tuple(there), instances=len(there)), scene) as bench:
+        await bench.until_on("edgetpu")
+        there.pop()
+        edgetpu.plug_in("usb:0")
+        edgetpu.script(invoke="abort")
+        assert (await bench.ask()).backend == "cpu"
+        edgetpu.script(invoke="ok")
+        await bench.until_on("edgetpu")
+        assert (await bench.ask()).backend == "edgetpu"
+        assert "usb:0 -> usb:0" in edgetpu.opened[-1]
