@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from edgedet.cameras.video import Settings
 
+_EARLY_NS = 500_000
+"""How much earlier than it should need to the decoder is asked for the next frame of a paced file."""
 _LATE_NS = 1_000_000_000
 """Further behind than this (a suspended machine), pacing starts anew instead of hurrying through what is due."""
 _DEFAULT_STEP_S = 0.04
@@ -230,19 +232,39 @@ def _stated_s(container: InputContainer, stream: VideoStream) -> float:
 
 
 def _paced(shots: Iterator[FrameShot]) -> Iterator[FrameShot]:
-    """The same shots, each when its time has come, counted from the first."""
+    """The same shots, each when its time has come, counted from the first.
+
+    Most of each pause comes before the decoder is asked for the next frame, as with a camera: what it gives is then
+    still in the processor's caches when it is scaled (0.2 ms against 0.65).
+    """
     start_ns: int | None = None
-    for shot in shots:
+    before_ns, gap_ns, decoding_ns = 0, 0, 0
+    while True:
+        if start_ns is not None:
+            _sleep_until(start_ns + before_ns + gap_ns - 2 * decoding_ns - _EARLY_NS)
+        asked_ns = time.monotonic_ns()
+        shot = next(shots, None)
+        if shot is None:
+            return
         now_ns = time.monotonic_ns()
         pts_ns = round(shot.pts_s * 1e9)
         if start_ns is None or now_ns - (start_ns + pts_ns) > _LATE_NS:
             start_ns = now_ns - pts_ns
-        wait_ns = start_ns + pts_ns - now_ns
-        if wait_ns > 0:
-            time.sleep(wait_ns / 1e9)
+        else:
+            # Of uneven gaps the shorter one is expected, so that no frame is late for having been waited for.
+            gap_ns = min(pts_ns - before_ns, gap_ns or pts_ns - before_ns)
+            decoding_ns = now_ns - asked_ns
+        before_ns = pts_ns
+        _sleep_until(start_ns + pts_ns)
         # To whoever reads it, the frame is taken now, and not when the decoder had it ready.
         shot.captured_ns = time.monotonic_ns()
         yield shot
+
+
+def _sleep_until(due_ns: int) -> None:
+    wait_ns = due_ns - time.monotonic_ns()
+    if wait_ns > 0:
+        time.sleep(wait_ns / 1e9)
 
 
 def _advice(path: str) -> str:
