@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -72,13 +72,13 @@ class Statistics:
         }
 
     def _camera(self, name: str, watch: CameraWatch, now_ns: int) -> dict[str, object]:
-        figures = self._meters.setdefault(name, CameraMeter()).figures(now_ns, dropped=watch.dropped)
         before = self._captured.get(name)
         self._captured[name] = _Captured(watch.captured, now_ns)
         captured_fps = None
         if before is not None and now_ns > before.at_ns:
             captured_fps = (watch.captured - before.frames) * _NS_PER_S / (now_ns - before.at_ns)
-        return replace(figures, captured_fps=captured_fps).body()
+        meter = self._meters.setdefault(name, CameraMeter())
+        return meter.figures(now_ns, captured_fps=captured_fps, dropped=watch.dropped).body()
 
 
 async def publish_regularly(interval_s: float, publish: Callable[[], None]) -> None:

@@ -22,8 +22,6 @@ class Memory:
 
     median_mb: float
     highest_mb: float
-    drift_mb: float
-    """Median of the last quarter less median of the second."""
     processes: int
     samples: int
 
@@ -69,6 +67,4 @@ def memory(work: Work, seconds: float, *, fps: float, start_s: float) -> Memory:
             time.sleep(_EVERY_S)
         if child.returncode:
             raise processes.failed(["edgedet", "detect"], child.returncode, "")
-    quarter = max(1, len(samples) // 4)
-    drift = statistics.median(samples[-quarter:]) - statistics.median(samples[quarter : 2 * quarter] or samples)
-    return Memory(statistics.median(samples), max(samples), drift, count, len(samples))
+    return Memory(statistics.median(samples), max(samples), count, len(samples))

@@ -76,10 +76,10 @@ class WindowSink:
         """Set when the user is done."""
         return self._window.closed
 
-    async def write(self, _source: NamedSource, seen: Seen) -> None:
-        """See `Sink.write`."""
+    async def write(self, source: NamedSource, seen: Seen) -> None:
+        """See `Sink.write`. Of what moves, only as many frames are drawn as the screen takes."""
         full, stamp = seen.frame.full, seen.result.stamp
-        if full is None or self._window.closed.is_set():
+        if full is None or self._window.closed.is_set() or not (source.is_still or self._window.hungry):
             return
         image = await asyncio.to_thread(
             annotate, full, seen.frame.pixel_format, stamp.width, stamp.height, seen.result.detections

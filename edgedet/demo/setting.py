@@ -49,11 +49,6 @@ class Setting:
     truth: Callable[[float], Sequence[Seen]] | None
     """Everything in the scene at a presentation time in seconds; None for a source that knows no truth."""
 
-    @property
-    def source_name(self) -> str:
-        """For people."""
-        return str(self.source.get("path") or self.source.get("device") or self.source.get("url") or "synthetic scene")
-
     def write(self, folder: Path, broker_url: str) -> Path:
         """The daemon's configuration, below `folder`, which also holds its state."""
         detect: dict[str, object] = {

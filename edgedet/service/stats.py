@@ -97,26 +97,21 @@ class CameraMeter:
 
     def __init__(self, window_s: int = WINDOW_S) -> None:
         self._window_ns = window_s * _NS_PER_S
-        self._captured = Rate(window_s)
         self._processed = Rate(window_s)
         self._samples: deque[tuple[int, float, float]] = deque(maxlen=_MAX_SAMPLES)
-
-    def captured(self, now_ns: int) -> None:
-        """Note a frame that came from the camera."""
-        self._captured.count(now_ns)
 
     def processed(self, now_ns: int, *, inference_ms: float, latency_ms: float) -> None:
         """Note a frame whose detections went out."""
         self._processed.count(now_ns)
         self._samples.append((now_ns, inference_ms, latency_ms))
 
-    def figures(self, now_ns: int, *, dropped: int) -> CameraFigures:
-        """Return what can be said now; `dropped` comes from the channel's own statistics."""
+    def figures(self, now_ns: int, *, captured_fps: float | None, dropped: int) -> CameraFigures:
+        """Return what can be said now. What the camera's worker and the channel count themselves is passed on."""
         oldest_ns = now_ns - self._window_ns
         while self._samples and self._samples[0][0] < oldest_ns:
             self._samples.popleft()
         return CameraFigures(
-            captured_fps=self._captured.per_second(now_ns),
+            captured_fps=captured_fps,
             processed_fps=self._processed.per_second(now_ns),
             dropped=dropped,
             inference_ms=percentiles([sample[1] for sample in self._samples]),

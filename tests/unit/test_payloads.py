@@ -154,14 +154,13 @@ def test_health_matches_its_schema() -> None:
 def test_stats_of_a_busy_and_of_a_silent_camera_match_the_schema() -> None:
     busy = CameraMeter()
     for number in range(100):
-        busy.captured(number * 50_000_000)
         busy.processed(number * 50_000_000, inference_ms=7.0, latency_ms=9.0)
     body = {
         "uptime_s": 5.0,
         "versions": {"edgedet": "0.1.0", "libedgetpu": None},
         "cameras": {
-            "porch": busy.figures(5_000_000_000, dropped=3).body(),
-            "drive": CameraMeter().figures(5_000_000_000, dropped=0).body(),
+            "porch": busy.figures(5_000_000_000, captured_fps=20.0, dropped=3).body(),
+            "drive": CameraMeter().figures(5_000_000_000, captured_fps=None, dropped=0).body(),
         },
         "process": ProcessFigures(12.5, None, 2).body(),
         "system": SystemFigures(None, 100.0, 5.0, undervoltage=None, throttled=False, wifi_dbm=-60.0).body(),

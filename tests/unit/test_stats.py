@@ -48,9 +48,8 @@ def test_a_rate_says_nothing_in_its_first_second_and_zero_after_a_silence() -> N
 def test_figures_of_a_camera_are_those_of_the_last_half_minute() -> None:
     meter = CameraMeter()
     for second in range(60):
-        meter.captured(second * S)
         meter.processed(second * S, inference_ms=100.0 if second < 29 else 7.0, latency_ms=9.0)
-    figures = meter.figures(60 * S, dropped=4)
+    figures = meter.figures(60 * S, captured_fps=30.0, dropped=4)
     assert figures.inference_ms == Percentiles(7.0, 7.0, 7.0)
     assert figures.latency_ms == Percentiles(9.0, 9.0, 9.0)
     assert figures.processed_fps == pytest.approx(1.0, rel=0.05)
@@ -59,9 +58,8 @@ def test_figures_of_a_camera_are_those_of_the_last_half_minute() -> None:
 
 def test_a_camera_that_fell_silent_has_no_percentiles_instead_of_old_ones() -> None:
     meter = CameraMeter()
-    meter.captured(0)
     meter.processed(0, inference_ms=7.0, latency_ms=9.0)
-    body = meter.figures(120 * S, dropped=0).body()
+    body = meter.figures(120 * S, captured_fps=0.0, dropped=0).body()
     assert body == {
         "captured_fps": 0.0,
         "processed_fps": 0.0,

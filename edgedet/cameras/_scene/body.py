@@ -11,7 +11,8 @@ from edgedet.cameras._scene.view import Colour, Spot, View
 
 def varied(random: Random, colour: Colour, by: int = 18) -> Colour:
     """The colour, a little off, so that no two things share one."""
-    return tuple(min(255, max(0, c + random.randint(-by, by))) for c in colour)  # type: ignore[return-value]
+    red, green, blue = (min(255, max(0, c + random.randint(-by, by))) for c in colour)
+    return red, green, blue
 
 
 def darker(colour: Colour, factor: float) -> Colour:
