@@ -7,7 +7,7 @@ Times that end in `_ns` are CLOCK_MONOTONIC nanoseconds, the clock of picamera2'
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,10 @@ class FrameStamp:
     """Height of the full frame, pixels, after EXIF orientation."""
     name: str = ""
     """Which of several pictures this is (`folder/name.jpg`); empty for a stream."""
+    moving: bool = True
+    """False when the motion gate is on and nothing moved in this picture."""
+    night: bool = False
+    """Whether the picture was taken in the dark, as far as it shows (see `workers/light.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +100,85 @@ class FrameResult:
     inference: Inference
     detections: tuple[Detection, ...]
     """Highest score first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One object over time, as it is known after a frame."""
+
+    id: int
+    """Counts up from 1 within the life of a tracker."""
+    label: str
+    """As most of its detections say, weighted by their scores: one that is seen as a cat for a frame stays a dog."""
+    class_id: int
+    score: float
+    """Of the detection in this frame; of the last one while it is coasting."""
+    box: Box
+    """Where it is, or while it is coasting, where it should be."""
+    confirmed: bool
+    """Seen often and long enough to be told of."""
+    detection: int | None
+    """Index of its detection in this frame; None while it is coasting."""
+    first_ns: int
+    """When it was first seen: a frame's `captured_ns`, or what stands in its place for a recording."""
+    seen_ns: int
+    """When it was last seen."""
+
+
+class EventKind(StrEnum):
+    """A step in the life of an object."""
+
+    NEW = "new"
+    UPDATE = "update"
+    END = "end"
+    ZONE_ENTER = "zone_enter"
+    ZONE_LEAVE = "zone_leave"
+    LINE_CROSS = "line_cross"
+
+
+class EndReason(StrEnum):
+    """Why a life is over."""
+
+    LEFT = "left"
+    RESTART = "restart"
+    """The daemon ended while the object was there."""
+    BLIND = "blind"
+    """It was not there any more when the camera looked again."""
+    OFF = "off"
+    """The camera was switched off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that is worth telling, without number and wall time: those are given where it leaves the device."""
+
+    id: str
+    """One for the whole life of an object."""
+    kind: EventKind
+    label: str
+    track_id: int
+    score: float
+    """In the frame that this is about, in [0, 1]."""
+    top_score: float
+    """The best so far."""
+    box: Box
+    captured_ns: int
+    """Of the frame that this is about."""
+    started_ns: int
+    """Of the first frame of the object."""
+    ended_ns: int | None = None
+    """Of the last frame of the object; only of `end`."""
+    end_reason: EndReason | None = None
+    zone: str | None = None
+    """Of `zone_enter` and `zone_leave`."""
+    line: str | None = None
+    """Of `line_cross`."""
+    direction: str | None = None
+    """Of `line_cross`: `in` is from the line's left to its right, otherwise `out`."""
+    zones: tuple[str, ...] = ()
+    """Where the object is now, in the order of the configuration."""
+    entered_zones: tuple[str, ...] = ()
+    """Where it has been, in the order of its coming."""
+    loitering: tuple[str, ...] = ()
+    """Zones in which it has stayed longer than is usual there."""
+    stationary: bool = False
