@@ -17,7 +17,7 @@ NAME_LENGTH = 32
 
 CAMERA_COMMANDS = ("detect", "min_score")
 """Verbs under a camera: `<camera>/<verb>/set`, answered on `<camera>/<verb>/state`."""
-DEVICE_COMMANDS = ("restart_detector",)
+DEVICE_COMMANDS = ("restart_detector", "snapshot")
 """Verbs of the device: `cmd/<verb>`, answered on `cmd/<verb>/result`."""
 
 
@@ -43,8 +43,10 @@ class CommandTopic:
 class Topics:
     """Every topic of one device."""
 
-    def __init__(self, device: str, prefix: str = "edgedet") -> None:
+    def __init__(self, device: str, prefix: str = "edgedet", *, birth: str | None = None) -> None:
         """Take the device's name and the prefix, which may have several levels.
+
+        `birth` is where Home Assistant says that it has started, if that is to be heard.
 
         Raises:
             ValueError: a name that cannot be a topic level.
@@ -52,6 +54,7 @@ class Topics:
         if not _PREFIX.fullmatch(prefix):
             raise ValueError(f"{prefix!r} cannot start a topic: no '+', no '#', no empty level")
         self.device = device
+        self.birth = birth
         self.base = f"{prefix}/{_checked(device)}"
         self.availability = f"{self.base}/availability"
         self.health = f"{self.base}/health"
@@ -93,15 +96,24 @@ class Topics:
         """Where a setting of a camera (`detect`, `min_score`) is published."""
         return f"{self.base}/{_checked(camera)}/{_checked(verb)}/state"
 
+    def camera_command(self, camera: str, verb: str) -> str:
+        """Where a setting of a camera is changed."""
+        return f"{self.base}/{_checked(camera)}/{_checked(verb)}/set"
+
+    def device_command(self, verb: str) -> str:
+        """Where something is asked of the device."""
+        return f"{self.base}/cmd/{_checked(verb)}"
+
     def result(self, verb: str) -> str:
         """Where a device command is answered."""
         return f"{self.base}/cmd/{_checked(verb)}/result"
 
     def subscriptions(self) -> tuple[str, ...]:
-        """Filters that cover every command."""
+        """Filters that cover every command, and Home Assistant's birth."""
         return (
             *(f"{self.base}/+/{verb}/set" for verb in CAMERA_COMMANDS),
             *(f"{self.base}/cmd/{verb}" for verb in DEVICE_COMMANDS),
+            *((self.birth,) if self.birth else ()),
         )
 
     def parse_command(self, topic: str) -> CommandTopic | None:

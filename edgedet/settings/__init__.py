@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgedet.settings.broker import BrokerAddress, parse_broker_url
     from edgedet.settings.camera import CameraSettings, DetectSettings
-    from edgedet.settings.defaults import device_name, mqtt_password, state_dir
+    from edgedet.settings.defaults import device_name, machine_identifier, mqtt_password, state_dir
     from edgedet.settings.loader import DEFAULT_PATH, Loaded, load_settings, migrate
     from edgedet.settings.model_choice import ModelChoice, choice_of_path, resolve_model
     from edgedet.settings.schema import DetectorSettings, MqttSettings, Settings
@@ -27,6 +27,7 @@ _HOMES = {
     "CameraSettings": "camera",
     "DetectSettings": "camera",
     "device_name": "defaults",
+    "machine_identifier": "defaults",
     "mqtt_password": "defaults",
     "state_dir": "defaults",
     "DEFAULT_PATH": "loader",
@@ -47,6 +48,7 @@ __all__ = [  # noqa: RUF022 - as in _HOMES, by the file that they live in
     "CameraSettings",
     "DetectSettings",
     "device_name",
+    "machine_identifier",
     "mqtt_password",
     "state_dir",
     "DEFAULT_PATH",

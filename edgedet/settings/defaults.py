@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import socket
 import uuid
@@ -44,13 +46,27 @@ def device_name(
 
 def _machine_digits(files: tuple[Path, ...]) -> str:
     for file in files:
-        try:
-            digits = file.read_text("ascii", "replace").strip()[:_DIGITS].lower()
-        except OSError:
-            continue
+        digits = _text_of(file)[:_DIGITS]
         if len(digits) == _DIGITS and all(digit in "0123456789abcdef" for digit in digits):
             return digits
     return f"{uuid.getnode():012x}"[-_DIGITS:]
+
+
+def machine_identifier(device: str, *, machine_id_files: tuple[Path, ...] = MACHINE_ID_FILES) -> str:
+    """Who this device is to other programs, for ever: 16 hex digits of the machine id and the device's name.
+
+    Never the machine id itself, which machine-id(5) wants kept from the network: a keyed hash of it. Without one, a
+    network card's address stands in its place.
+    """
+    key = next((text for file in machine_id_files if (text := _text_of(file))), f"{uuid.getnode():012x}")
+    return hmac.new(key.encode(), f"edgedet {device}".encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text("ascii", "replace").strip().lower()
+    except OSError:
+        return ""
 
 
 def state_dir(settings: Settings, *, environment: Mapping[str, str] | None = None, user_id: int | None = None) -> Path:

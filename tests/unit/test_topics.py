@@ -24,6 +24,8 @@ def test_topics_are_those_of_the_contract() -> None:
     assert topics.snapshot("porch", "person") == "edgedet/pi-4/porch/snapshot/person"
     assert topics.setting("porch", "detect") == "edgedet/pi-4/porch/detect/state"
     assert topics.setting("porch", "min_score") == "edgedet/pi-4/porch/min_score/state"
+    assert topics.camera_command("porch", "detect") == "edgedet/pi-4/porch/detect/set"
+    assert topics.device_command("snapshot") == "edgedet/pi-4/cmd/snapshot"
     assert topics.result("restart_detector") == "edgedet/pi-4/cmd/restart_detector/result"
 
 
@@ -69,6 +71,7 @@ def test_commands_are_recognised_and_nothing_else_is() -> None:
     assert topics.parse_command("edgedet/pi/porch/detect/set") == CommandTopic("porch", "detect")
     assert topics.parse_command("edgedet/pi/porch/min_score/set") == CommandTopic("porch", "min_score")
     assert topics.parse_command("edgedet/pi/cmd/restart_detector") == CommandTopic(None, "restart_detector")
+    assert topics.parse_command("edgedet/pi/cmd/snapshot") == CommandTopic(None, "snapshot")
     for other in (
         "edgedet/pi2/porch/detect/set",
         "edgedet/pi/porch/detect/state",
@@ -86,4 +89,9 @@ def test_every_command_topic_is_subscribed_to() -> None:
         "edgedet/pi/+/detect/set",
         "edgedet/pi/+/min_score/set",
         "edgedet/pi/cmd/restart_detector",
+        "edgedet/pi/cmd/snapshot",
     )
+
+
+def test_the_birth_of_home_assistant_is_heard_where_it_is_wanted() -> None:
+    assert Topics("pi", birth="homeassistant/status").subscriptions()[-1] == "homeassistant/status"
