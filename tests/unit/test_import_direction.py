@@ -25,6 +25,8 @@ FLOORS = (
         "stage_times",
         "health",
         "settings",
+        "assignment",
+        "kalman",
         "tracking",
         "events",
         "models",
@@ -43,6 +45,8 @@ MAY_IMPORT_A_NEIGHBOUR = {
     "geometry": {"types"},
     # A driver's settings lie in its own file; the configuration asks the folder which drivers there are.
     "settings": {"cameras"},
+    # The tracker and its mathematics: two files that nothing else needs.
+    "tracking": {"assignment", "kalman"},
     # The stages hand frames from one worker to the next.
     "pipeline": {"workers"},
 }

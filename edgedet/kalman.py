@@ -1,0 +1,151 @@
+"""Where boxes are and where they are going: a Kalman filter for many boxes at once, in seconds and never in frames.
+
+Centre and size of a box are four numbers that are measured and move independently of each other, so that the filter
+falls into four small ones with two by two covariances, written out below: no matrix is ever inverted, and every step
+is a handful of numpy calls for all boxes together.
+
+The speed of each number is a Gauss-Markov process: constant but for random pushes, and forgotten with time. What
+nobody sees for seconds slows down instead of shooting out of the picture. See Bar-Shalom, Li and Kirubarajan,
+"Estimation with Applications to Tracking and Navigation", sections 6.2 and 8.2 (Singer), for the closed forms.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_LEAST_SIDE = 1e-3
+_LEAST_SCALE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How things move and how well a detector sees them. Lengths are in sizes of the box itself, √(width x height)."""
+
+    place_noise: float = 0.06
+    """Standard deviation of a detected centre."""
+    size_noise: float = 0.1
+    """Standard deviation of a detected width or height."""
+    first_speed: float = 1.2
+    """Standard deviation of the speed of something that was seen once, sizes a second."""
+    first_growth: float = 0.3
+    """The same for width and height."""
+    place_push: float = 1.5
+    """How speeds change: sizes a second, after one second."""
+    size_push: float = 0.5
+    """The same for width and height."""
+    speed_memory_s: float = 3.0
+    """Time after which a speed has faded to 37 %, seconds."""
+    growth_memory_s: float = 0.5
+    """The same for width and height."""
+
+
+class BoxFilters:
+    """The filters of all boxes, one row each: centre x and y, width and height, in fractions of the frame."""
+
+    def __init__(self, motion: Motion) -> None:
+        self._motion = motion
+        # Place, speed, variance of the place, covariance of both, variance of the speed.
+        self._state: Floats = np.empty((5, 0, 4))
+        self._noise = np.array([motion.place_noise, motion.place_noise, motion.size_noise, motion.size_noise]) ** 2
+        self._pushes = np.array([motion.place_push, motion.place_push, motion.size_push, motion.size_push]) ** 2
+        self._first = np.array([motion.first_speed, motion.first_speed, motion.first_growth, motion.first_growth]) ** 2
+
+    def __len__(self) -> int:
+        return int(self._state.shape[1])
+
+    @property
+    def boxes(self) -> Floats:
+        """Where they are: shape (n, 4), centre x, centre y, width, height."""
+        boxes: Floats = self._state[0]
+        return boxes
+
+    @property
+    def speeds(self) -> Floats:
+        """Change of `boxes` a second: shape (n, 4)."""
+        speeds: Floats = self._state[1]
+        return speeds
+
+    @property
+    def doubts(self) -> Floats:
+        """Standard deviations of `boxes`: shape (n, 4)."""
+        doubts: Floats = np.sqrt(self._state[2])
+        return doubts
+
+    def predict(self, seconds: float) -> None:
+        """Move everything on by that time, at least 0."""
+        if seconds <= 0.0 or not len(self):
+            return
+        place, speed, place_variance, covariance, speed_variance = self._state
+        moved, kept, pushed_place, pushed_both, pushed_speed = (
+            np.array([of_place, of_place, of_size, of_size])
+            for of_place, of_size in zip(
+                _passage(seconds, self._motion.speed_memory_s),
+                _passage(seconds, self._motion.growth_memory_s),
+                strict=True,
+            )
+        )
+        pushes = self._pushes * _squared_scale(place)
+        place += moved * speed
+        np.maximum(place[:, 2:], _LEAST_SIDE, out=place[:, 2:])
+        speed *= kept
+        place_variance += moved * (2.0 * covariance + moved * speed_variance) + pushes * pushed_place
+        covariance += moved * speed_variance
+        covariance *= kept
+        covariance += pushes * pushed_both
+        speed_variance *= kept * kept
+        speed_variance += pushes * pushed_speed
+
+    def correct(self, rows: NDArray[np.intp], measured: Floats, trust: Floats) -> None:
+        """Take in what was seen.
+
+        Args:
+            rows: which boxes, each once.
+            measured: shape (rows, 4), as `boxes`.
+            trust: shape (rows,); 1.0 for a detection that is as good as usual, less for a worse one.
+        """
+        place, speed, place_variance, covariance, speed_variance = self._state[:, rows]
+        noise = self._noise * _squared_scale(place) / trust[:, None]
+        total = place_variance + noise
+        gain, speed_gain = place_variance / total, covariance / total
+        missed = measured - place
+        unexplained = 1.0 - gain
+        self._state[:, rows] = (
+            place + gain * missed,
+            speed + speed_gain * missed,
+            place_variance * unexplained,
+            covariance * unexplained,
+            speed_variance - speed_gain * covariance,
+        )
+
+    def add(self, measured: Floats) -> None:
+        """New boxes at the end, shape (n, 4), of which nothing else is known."""
+        scale = _squared_scale(measured)
+        fresh = np.zeros((5, *measured.shape))
+        fresh[0] = measured
+        fresh[2] = self._noise * scale
+        fresh[4] = self._first * scale
+        self._state = np.concatenate((self._state, fresh), axis=1)
+
+    def keep(self, rows: NDArray[np.intp]) -> None:
+        """Forget all others."""
+        self._state = self._state[:, rows]
+
+
+def _squared_scale(boxes: Floats) -> Floats:
+    area = boxes[:, 2:3] * boxes[:, 3:4]
+    return np.maximum(area, _LEAST_SCALE**2)
+
+
+def _passage(seconds: float, memory_s: float) -> tuple[float, float, float, float, float]:
+    """What passing time does: way per speed, share of the speed that is left, and the variances of one unit push."""
+    kept = math.exp(-seconds / memory_s)
+    faded = 1.0 - kept
+    moved = memory_s * faded
+    pushed_place = max(0.0, memory_s**2 * (seconds - moved - 0.5 * memory_s * faded**2))
+    return moved, kept, pushed_place, 0.5 * moved**2, 0.5 * memory_s * (1.0 - kept**2)

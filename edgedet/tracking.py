@@ -1,0 +1,330 @@
+"""From boxes in single frames to objects over time.
+
+Two rounds of association after ByteTrack (Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every
+Detection Box", ECCV 2022): the good boxes choose first, then the weak ones may carry on what is known already. Unlike
+there all ages are seconds: frames are dropped by design, so that their number says nothing about time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgedet.assignment import assign
+from edgedet.kalman import BoxFilters, Floats, Motion
+from edgedet.types import Box, Detection, Track
+
+Rows = NDArray[np.intp]
+
+_LONGEST_STEP_S = 2.0
+"""Further ahead nothing can be foretold; the doubt after that long covers whatever is left of a picture."""
+_EDGE = 0.004
+"""A box that is nearer to the picture's edge goes on beyond it; a pixel and a half of a 320 pixel view."""
+
+
+class Tracker(Protocol):
+    """Tells which box in one frame is the same object as which box in the frames before."""
+
+    def update(self, detections: Sequence[Detection], at_ns: int) -> tuple[Track, ...]:
+        """All live tracks after a frame: tentative, confirmed and coasting; one that is gone is simply absent.
+
+        Args:
+            detections: everything that the detector saw in the frame, down to a score of about 0.1.
+            at_ns: when the frame was taken; usually later than the one before.
+
+        Returns:
+            By id.
+        """
+
+    def resume(self, at_ns: int) -> None:
+        """The camera looks again after it was blind: the time since the last update ages nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRules:
+    """When two boxes are one object, and how long an object is remembered. Good for 3 to 30 frames a second."""
+
+    high_score: float = 0.4
+    """From here on a box is good: it chooses in the first round and counts as a hit. A score in [0, 1]."""
+    low_score: float = 0.1
+    """Weaker boxes do not exist. Those in between can only carry on a known object."""
+    new_score: float = 0.45
+    """From here on a box that belongs to nothing known is something new."""
+    confirm_hits: int = 3
+    """An object is confirmed after so many good boxes, and not before `confirm_s`."""
+    confirm_s: float = 0.3
+    """Seconds from the first box on."""
+    keep_s: float = 3.0
+    """A confirmed object that is not seen is forgotten after so many seconds of looking."""
+    keep_tentative_s: float = 0.7
+    """The same for one that is not confirmed."""
+    keep_outside_s: float = 0.3
+    """The same for one that should have left the picture."""
+    forget_s: float = 60.0
+    """After so many seconds without a frame nothing is remembered, unless the camera was known to be blind."""
+    least_overlap: float = 0.15
+    """In the first round: least overlap (intersection over union) of where an object should be and a box, both made
+    wider by what is not known about the object's place."""
+    least_weak_overlap: float = 0.4
+    """The same in the second round."""
+    widening: float = 1.0
+    """By how many standard deviations boxes are made wider."""
+    other_label: float = 0.3
+    """How much worse, as overlap, a box of another label fits."""
+    vote_memory_s: float = 5.0
+    """Time after which a vote for a label counts 37 % of what it did, seconds."""
+    duplicate_overlap: float = 0.75
+    """Two tracks that overlap more are one object seen twice. Intersection over union."""
+    motion: Motion = field(default_factory=Motion)
+
+
+@dataclass(slots=True)
+class _Life:
+    """What is known of one object besides its box."""
+
+    id: int
+    label: str
+    class_id: int
+    score: float
+    first_ns: int
+    seen_ns: int
+    first_s: float
+    seen_s: float
+    hits: int = 1
+    confirmed: bool = False
+    detection: int | None = None
+    votes: dict[tuple[str, int], float] = field(default_factory=dict)
+
+    def see(self, found: Detection, index: int, at_ns: int, now_s: float, faded: float) -> None:
+        """Take in a detection; earlier votes count `faded` of what they did."""
+        for voted in self.votes:
+            self.votes[voted] *= faded
+        vote = (found.label, found.class_id)
+        self.votes[vote] = self.votes.get(vote, 0.0) + found.score
+        if self.votes[vote] > self.votes.get((self.label, self.class_id), 0.0):
+            self.label, self.class_id = vote
+        self.score, self.detection, self.seen_ns, self.seen_s = found.score, index, at_ns, now_s
+
+
+class ByteTracker(Tracker):
+    """Follows objects by where they should be and how much boxes overlap. Nothing of it depends on the frame rate."""
+
+    def __init__(self, rules: TrackRules = TrackRules()) -> None:
+        self._rules = rules
+        self._filters = BoxFilters(rules.motion)
+        self._lives: list[_Life] = []
+        self._last_id = 0
+        self._last_ns: int | None = None
+        # Seconds of looking: blind time and clocks that jump back are not in it.
+        self._now_s = 0.0
+
+    def resume(self, at_ns: int) -> None:
+        """See `Tracker`."""
+        if self._last_ns is not None:
+            self._filters.predict(min(_LONGEST_STEP_S, (at_ns - self._last_ns) / 1e9))
+            self._last_ns = at_ns
+
+    def update(self, detections: Sequence[Detection], at_ns: int) -> tuple[Track, ...]:
+        """See `Tracker`. Boxes that are not numbers or have no area are passed over."""
+        self._pass_time(at_ns)
+        seen = _Seen.of(detections, self._rules)
+        for life in self._lives:
+            life.detection = None
+        loose = self._associate(seen, at_ns)
+        self._begin(seen, loose, at_ns)
+        self._end()
+        return self._tracks()
+
+    def _pass_time(self, at_ns: int) -> None:
+        seconds = 0.0 if self._last_ns is None else max(0.0, (at_ns - self._last_ns) / 1e9)
+        self._last_ns = at_ns
+        if seconds > self._rules.forget_s:
+            self._keep([])
+        self._now_s += seconds
+        self._filters.predict(min(seconds, _LONGEST_STEP_S))
+
+    def _associate(self, seen: _Seen, at_ns: int) -> Rows:
+        """Give known objects their detections. Returns the good detections that are left over."""
+        rules = self._rules
+        tracks = np.arange(len(self._lives))
+        good, weak = np.flatnonzero(seen.good), np.flatnonzero(~seen.good)
+        if not len(tracks) or not len(seen.scores):
+            return good
+        costs = self._costs(seen)
+        pairs = _pairs(costs, tracks, good, 1.0 - 0.5 * rules.least_overlap)
+        first = {row for row, _ in pairs}
+        rest = np.array([row for row in tracks.tolist() if row not in first], dtype=np.intp)
+        pairs += _pairs(costs, rest, weak, 1.0 - rules.least_weak_overlap)
+        if pairs:
+            self._see(seen, pairs, at_ns)
+        taken = {column for _, column in pairs}
+        return np.array([column for column in good.tolist() if column not in taken], dtype=np.intp)
+
+    def _costs(self, seen: _Seen) -> Floats:
+        """How badly each detection fits each track: 0 for a perfect fit, from 1 on for none; shape (tracks, boxes)."""
+        rules = self._rules
+        filters = self._filters
+        there = _inside(filters.boxes)
+        margins = rules.widening * filters.doubts[:, :2]
+        plain, widened = _overlaps(there, seen.corners, margins)
+        classes = np.array([life.class_id for life in self._lives])
+        costs: Floats = 1.0 - 0.5 * (plain + widened)
+        costs[widened < rules.least_overlap] = 2.0
+        costs += rules.other_label * (classes[:, None] != seen.classes)
+        return costs
+
+    def _see(self, seen: _Seen, pairs: list[tuple[int, int]], at_ns: int) -> None:
+        rows = np.array([row for row, _ in pairs], dtype=np.intp)
+        columns = np.array([column for _, column in pairs], dtype=np.intp)
+        measured = _completed(seen.corners[columns], self._filters.boxes[rows])
+        trust = np.where(seen.good[columns], 1.0, np.maximum(0.2, seen.scores[columns] / self._rules.high_score))
+        self._filters.correct(rows, measured, trust)
+        for row, column in pairs:
+            life = self._lives[row]
+            faded = float(np.exp((life.seen_s - self._now_s) / self._rules.vote_memory_s))
+            life.see(seen.detections[column], seen.index[column], at_ns, self._now_s, faded)
+            life.hits += bool(seen.good[column])
+
+    def _begin(self, seen: _Seen, loose: Rows, at_ns: int) -> None:
+        """Start a track for what belongs to nothing known."""
+        fresh = loose[seen.scores[loose] >= self._rules.new_score]
+        if len(fresh) and self._lives:
+            plain, _ = _overlaps(_inside(self._filters.boxes), seen.corners[fresh], np.zeros((len(self._lives), 2)))
+            held = np.array([life.detection is not None for life in self._lives])
+            fresh = fresh[~(plain[held] > self._rules.duplicate_overlap).any(axis=0)]
+        if not len(fresh):
+            return
+        self._filters.add(_centred(seen.corners[fresh]))
+        for column in fresh.tolist():
+            found = seen.detections[column]
+            self._last_id += 1
+            life = _Life(
+                self._last_id, found.label, found.class_id, found.score, at_ns, at_ns, self._now_s, self._now_s
+            )
+            life.see(found, seen.index[column], at_ns, self._now_s, 1.0)
+            self._lives.append(life)
+
+    def _end(self) -> None:
+        """Confirm what has been seen long enough, and forget what has not been seen for too long."""
+        rules = self._rules
+        if not self._lives:
+            return
+        boxes = self._filters.boxes
+        inside = _inside(boxes)
+        shown = np.prod(np.maximum(0.0, inside[:, 2:] - inside[:, :2]), axis=1) / (boxes[:, 2] * boxes[:, 3])
+        staying = []
+        for row, (life, share) in enumerate(zip(self._lives, shown.tolist(), strict=True)):
+            life.confirmed |= life.hits >= rules.confirm_hits and self._now_s - life.first_s >= rules.confirm_s
+            keep_s = rules.keep_s if life.confirmed else rules.keep_tentative_s
+            if share < 0.2:
+                keep_s = min(keep_s, rules.keep_outside_s)
+            if life.detection is not None or self._now_s - life.seen_s <= keep_s:
+                staying.append(row)
+        if len(staying) < len(self._lives):
+            self._keep(staying)
+
+    def _keep(self, rows: list[int]) -> None:
+        self._filters.keep(np.array(rows, dtype=np.intp))
+        self._lives = [self._lives[row] for row in rows]
+
+    def _tracks(self) -> tuple[Track, ...]:
+        return tuple(
+            Track(
+                life.id,
+                life.label,
+                life.class_id,
+                life.score,
+                Box(*corners),
+                life.confirmed,
+                life.detection,
+                life.first_ns,
+                life.seen_ns,
+            )
+            for life, corners in zip(self._lives, _inside(self._filters.boxes).tolist(), strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The detections of a frame that can be used."""
+
+    detections: list[Detection]
+    index: list[int]
+    """Where each is in what the tracker was given."""
+    corners: Floats
+    scores: Floats
+    classes: NDArray[np.int64]
+    good: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, detections: Sequence[Detection], rules: TrackRules) -> _Seen:
+        """Those with a score and an area; of two of any labels in one place only the better."""
+        corners = np.array([(d.box.x1, d.box.y1, d.box.x2, d.box.y2) for d in detections]).reshape(-1, 4)
+        scores = np.array([d.score for d in detections], dtype=np.float64)
+        corners = np.clip(corners, 0.0, 1.0)
+        sides = corners[:, 2:] - corners[:, :2]
+        # Comparisons with NaN are false.
+        usable = np.flatnonzero((scores >= rules.low_score) & (sides > 1e-4).all(axis=1))
+        usable = usable[np.argsort(-scores[usable], kind="stable")]
+        corners = corners[usable]
+        if len(usable) > 1:
+            plain, _ = _overlaps(corners, corners, np.zeros((len(usable), 2)))
+            double = np.triu(plain > 0.85, 1).any(axis=0)
+            usable, corners = usable[~double], corners[~double]
+        kept = [detections[index] for index in usable.tolist()]
+        classes = np.array([d.class_id for d in kept], dtype=np.int64)
+        return cls(kept, usable.tolist(), corners, scores[usable], classes, scores[usable] >= rules.high_score)
+
+
+def _pairs(costs: Floats, rows: Rows, columns: Rows, limit: float) -> list[tuple[int, int]]:
+    if not len(rows) or not len(columns):
+        return []
+    return [(int(rows[row]), int(columns[column])) for row, column in assign(costs[np.ix_(rows, columns)], limit)]
+
+
+def _overlaps(boxes: Floats, others: Floats, margins: Floats) -> tuple[Floats, Floats]:
+    """Intersection over union of each with each, as they are and with both made wider by the first one's margins.
+
+    Args:
+        boxes: corners, shape (n, 4).
+        others: corners, shape (m, 4).
+        margins: to the left and right, above and below; shape (n, 2).
+
+    Returns:
+        Two of shape (n, m), in [0, 1].
+    """
+    common = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
+    sides, other_sides = boxes[:, 2:] - boxes[:, :2], others[:, 2:] - others[:, :2]
+    shared = np.maximum(common, 0.0).prod(axis=2)
+    plain = shared / np.maximum(sides.prod(axis=1)[:, None] + other_sides.prod(axis=1) - shared, 1e-12)
+    wider = 2.0 * margins
+    shared = np.maximum(common + wider[:, None, :], 0.0).prod(axis=2)
+    whole = (sides + wider).prod(axis=1)[:, None] + (other_sides + wider[:, None, :]).prod(axis=2)
+    return plain, shared / np.maximum(whole - shared, 1e-12)
+
+
+def _inside(boxes: Floats) -> Floats:
+    """Corners of what is in the picture of boxes given by centre and size; both of shape (n, 4)."""
+    half = 0.5 * boxes[:, 2:]
+    return np.clip(np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), axis=1), 0.0, 1.0)
+
+
+def _centred(corners: Floats) -> Floats:
+    return np.concatenate((0.5 * (corners[:, :2] + corners[:, 2:]), corners[:, 2:] - corners[:, :2]), axis=1)
+
+
+def _completed(corners: Floats, expected: Floats) -> Floats:
+    """Centre and size of what was seen, with what the picture's edge cuts off as far as the expected size tells.
+
+    Otherwise who walks out would seem to shrink and to slow down, and would be expected back.
+    """
+    measured = _centred(corners)
+    low, high = corners[:, :2] <= _EDGE, corners[:, 2:] >= 1.0 - _EDGE
+    hidden = np.where(low != high, np.maximum(0.0, expected[:, 2:] - measured[:, 2:]), 0.0)
+    measured[:, 2:] += hidden
+    measured[:, :2] += np.where(low, -0.5, 0.5) * hidden
+    return measured
