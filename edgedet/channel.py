@@ -30,7 +30,7 @@ class LatestStatistics:
     offered: int
     taken: int
     dropped: int
-    """Replaced by a newer item before anybody took them, or offered after the end."""
+    """Replaced by a newer item before anybody took them, offered after the end, or taken and given up."""
     waiting: int
     """0 or 1."""
 
@@ -73,6 +73,11 @@ class Latest(Generic[T]):
         if item is not None:
             self._taken += 1
         return item
+
+    def give_up(self) -> None:
+        """Count an item that was taken as dropped: what was to be done with it came to nothing."""
+        self._taken -= 1
+        self._dropped += 1
 
     async def ready(self) -> None:
         """Wait until there is an item, and leave it there: who takes it later takes the newest of that moment.

@@ -127,7 +127,7 @@ async def newest_frames(
 ) -> AsyncGenerator[Seen]:
     """The newest frame whenever the detector has a turn for this camera, with its answer.
 
-    A frame whose worker died is dropped: by the time that there is a new one, there is a newer frame.
+    A frame whose worker died counts as dropped: by the time that there is a new one, there is a newer frame.
     """
     pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None] = asyncio.Queue(depth)
     feeder = asyncio.get_running_loop().create_task(_feed_newest(newest, detector, limits, pending, share), name="feed")
@@ -137,6 +137,7 @@ async def newest_frames(
             try:
                 raw = await answer
             except EdgedetError:
+                newest.give_up()
                 frame.release()
                 continue
             yield to_seen(frame, raw, labels)
@@ -164,6 +165,7 @@ async def _feed_newest(
             try:
                 answer = detector.submit(frame.detect, frame.stamp, limits())
             except WorkerLost:
+                newest.give_up()
                 frame.release()
                 continue
             await pending.put((frame, answer))

@@ -81,6 +81,14 @@ async def test_who_waits_on_several_channels_hears_of_items_and_of_the_end() -> 
     assert heard == ["porch"] * 3
 
 
+def test_what_was_taken_in_vain_counts_as_dropped() -> None:
+    frames = Latest[int]("porch")
+    frames.put(1)
+    frames.take()
+    frames.give_up()
+    assert frames.statistics() == LatestStatistics(offered=1, taken=0, dropped=1, waiting=0)
+
+
 @given(st.lists(st.sampled_from(["put", "take", "close"])))
 def test_every_item_is_taken_once_or_handed_back_once(steps: list[str]) -> None:
     frames = Latest[int]("porch")
