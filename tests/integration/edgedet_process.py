@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -39,18 +40,17 @@ def run_edgedet(*arguments: str | Path, cwd: Path | None = None, timeout_s: floa
 
 
 class RunningDaemon:
-    """`edgedet run` with a configuration, until it is stopped."""
+    """`edgedet run` with a configuration, until it is stopped. `command` stands in place of `python -m edgedet`."""
 
-    def __init__(self, config: Path, log: Path) -> None:
+    def __init__(self, config: Path, log: Path, command: Sequence[str] = (sys.executable, "-m", "edgedet")) -> None:
         self._config = config
         self._log = log
+        self._command = command
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         with self._log.open("wb") as stream:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "edgedet", "run", "-v", "-c", str(self._config)], stderr=stream
-            )
+            self._child = subprocess.Popen([*self._command, "run", "-v", "-c", str(self._config)], stderr=stream)
         return self
 
     def __exit__(

@@ -1,0 +1,49 @@
+"""The daemon on a software Edge TPU, against a real broker."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from edgedet.app.model import BUNDLED_MODEL
+from integration.broker import Broker, Subscriber
+from integration.edgedet_process import RunningDaemon
+from integration.watched import DEADLINE_S, FPS, Start, Watched
+from software_edgetpu.compiled import compiled_from
+from software_edgetpu.library import SoftwareEdgeTpu
+from software_edgetpu.twin import Twin
+
+
+@pytest.fixture
+def start(edgetpu: SoftwareEdgeTpu, tmp_path: Path) -> Iterator[Start]:
+    """Starts the daemon with a camera `porch`, each of whose frames is published; see `Start`."""
+    shutil.copy(BUNDLED_MODEL, tmp_path / "demo.tflite")
+    compiled_from(BUNDLED_MODEL, tmp_path / "demo_edgetpu.tflite")
+
+    @asynccontextmanager
+    async def started(
+        detector: str = "", mqtt: str = "", command: tuple[str, ...] = (), fps: int = FPS
+    ) -> AsyncIterator[Watched]:
+        config = tmp_path / "edgedet.yaml"
+        with Broker(tmp_path) as broker:
+            config.write_text(
+                f"version: 1\ndevice: dev\nstate_dir: {tmp_path / 'state'}\n"
+                f"mqtt: {{url: 'mqtt://127.0.0.1:{broker.port}', stats_interval_s: 1{mqtt}}}\n"
+                f"detector: {{model: {tmp_path / 'demo.tflite'}, deadline_s: {DEADLINE_S}{detector},\n"
+                f"  edgetpu: {{library: {edgetpu.library}}}}}\n"
+                f"cameras:\n  porch:\n    source: {{type: synthetic, size: [320, 240], fps: {fps}}}\n"
+                f"    detect: {{fps: 240, min_score: 0.3}}\n    publish: {{detections: all}}\n"
+            )
+            more = {"command": command} if command else {}
+            with Subscriber(broker.port) as heard, RunningDaemon(config, tmp_path / "log", **more) as run:
+                yield Watched(broker, heard, run)
+                assert run.stop() == 0
+        assert "Traceback" not in run.log
+
+    with Twin(BUNDLED_MODEL) as twin:
+        edgetpu.script(twin=twin.path)
+        yield started

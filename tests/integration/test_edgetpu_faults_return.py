@@ -1,0 +1,156 @@
+"""The way back: an Edge TPU that is absent, comes late, or is plugged in again, and what the CPU may use meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edgedet.app.model import usable_cores
+from integration.watched import BASE, Start, using
+from software_edgetpu.library import SoftwareEdgeTpu
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+@dataclass(frozen=True)
+class Sysfs:
+    """A `/sys/bus` in which USB devices come and go, and a program that sees it as the kernel's."""
+
+    folder: Path
+
+    def plug_in(self) -> None:
+        """An Edge TPU that has never been used since it got power, on USB 3."""
+        port = self.folder / "usb/devices/2-1"
+        port.mkdir(parents=True)
+        for name, text in {
+            "idVendor": "1a6e",
+            "idProduct": "089a",
+            "busnum": "2",
+            "devnum": "3",
+            "speed": "5000",
+        }.items():
+            (port / name).write_text(f"{text}\n")
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """In place of `python -m edgedet`: in a mount namespace of its own, so that nothing else sees it."""
+        code = 'mount --bind "$0" /sys/bus && exec "$@"'
+        return ("unshare", "--mount", "sh", "-c", code, str(self.folder), sys.executable, "-m", "edgedet")
+
+
+@pytest.fixture
+def sysfs(tmp_path: Path) -> Sysfs:
+    folder = tmp_path / "sys-bus"
+    folder.mkdir()
+    if subprocess.run([*Sysfs(folder).command[:6], "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no mount namespace for this user: what the kernel sees cannot be made up")
+    return Sysfs(folder)
+
+
+async def test_an_absent_edge_tpu_is_used_soon_after_it_comes_and_that_is_said(
+    start: Start, edgetpu: SoftwareEdgeTpu
+) -> None:
+    reprobe_s = 3
+    edgetpu.unplug()
+    async with start(f", reprobe_s: {reprobe_s}") as daemon:
+        await daemon.heard.until(lambda: daemon.health["state"] == "degraded" and daemon.codes == ["edgetpu_absent"])
+        await daemon.first_looked(time.monotonic_ns(), "cpu")
+        edgetpu.plug_in("usb:0")
+        came_ns = time.monotonic_ns()
+        back = await daemon.first_looked(came_ns, "edgetpu")
+        assert (back.at_ns - came_ns) / 1e9 <= reprobe_s + 5
+        await daemon.until_well_on("edgetpu")
+        assert daemon.run.log.count("the Edge TPU answers again") == 1
+        assert (
+            len([line for line in daemon.run.log.splitlines() if "WARNING" in line and "edgetpu_absent" in line]) == 1
+        )
+        daemon.assert_the_broker_noticed_nothing()
+
+
+async def test_an_edge_tpu_that_the_kernel_finds_long_after_boot_is_used_at_once_though_nobody_looks_for_an_hour(
+    start: Start, edgetpu: SoftwareEdgeTpu, sysfs: Sysfs
+) -> None:
+    edgetpu.unplug()
+    async with start(", reprobe_s: 3600", command=sysfs.command) as daemon:
+        await daemon.heard.until(lambda: daemon.codes == ["edgetpu_absent"])
+        looked_for = len(edgetpu.opened)
+        # A boot race, told in seconds where it takes twenty: nothing is tried in vain meanwhile.
+        await asyncio.sleep(4.0)
+        assert len(edgetpu.opened) == looked_for
+        edgetpu.plug_in("usb:0")
+        sysfs.plug_in()
+        came_ns = time.monotonic_ns()
+        back = await daemon.first_looked(came_ns, "edgetpu")
+        assert (back.at_ns - came_ns) / 1e9 <= 5
+        await daemon.until_well_on("edgetpu")
+        assert daemon.health["detector"]["fallbacks"] == 0
+        await daemon.heard.until(lambda: [each["usb_mbps"] for each in daemon.stats[-1]["edgetpu"]] == [5000])
+
+
+async def test_plugging_it_in_again_ends_the_back_off_of_one_that_kept_failing(
+    start: Start, edgetpu: SoftwareEdgeTpu, sysfs: Sysfs
+) -> None:
+    edgetpu.script(prepare="error")
+    async with start(command=sysfs.command) as daemon:
+        # 1, 2, 4 s between the attempts; the fifth would come after 8 s more.
+        await daemon.heard.until(lambda: len(edgetpu.opened) == 4)
+        edgetpu.script(prepare="ok")
+        sysfs.plug_in()
+        came_ns = time.monotonic_ns()
+        back = await daemon.first_looked(came_ns, "edgetpu")
+        assert (back.at_ns - came_ns) / 1e9 <= 5
+        assert len(edgetpu.opened) == 5
+
+
+async def test_while_the_cpu_stands_in_it_looks_at_no_more_frames_than_it_may(
+    start: Start, edgetpu: SoftwareEdgeTpu
+) -> None:
+    async with start(", cpu: {max_fps: 4, instances: 1}", fps=20) as daemon:
+        await daemon.until_well_on("edgetpu")
+        assert await daemon.rate(3.0) > 15
+        edgetpu.script(invoke="abort", create_ms=60_000)
+        await daemon.first_looked(time.monotonic_ns(), "cpu")
+        assert 3.0 <= await daemon.rate(5.0) <= 4.6
+        assert {each.backend for each in daemon.looked()[-10:]} == {"cpu"}
+        told = len(daemon.stats)
+        await daemon.heard.until(lambda: len(daemon.stats) > told)
+        assert b"blind" not in daemon.heard.of(f"{BASE}/porch/state")
+
+
+def busy_threads(pid: int, ticks_before: dict[int, int]) -> list[float]:
+    """Seconds of processor time that each of its threads took since."""
+    per_second = os.sysconf("SC_CLK_TCK")
+    return [(ticks - ticks_before.get(thread, 0)) / per_second for thread, ticks in ticks_of(pid).items()]
+
+
+def ticks_of(pid: int) -> dict[int, int]:
+    """User and system time of each thread, in ticks of the clock."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        fields = (task / "stat").read_text().rpartition(")")[2].split()
+        found[int(task.name)] = int(fields[11]) + int(fields[12])
+    return found
+
+
+async def test_a_cpu_that_stands_in_leaves_a_core_for_everything_else(start: Start, edgetpu: SoftwareEdgeTpu) -> None:
+    # As many frames as it can take: the most that the camera can ask for.
+    async with start(fps=240) as daemon:
+        await daemon.until_well_on("edgetpu")
+        edgetpu.script(invoke="abort", create_ms=60_000)
+        await daemon.first_looked(time.monotonic_ns(), "cpu")
+        (worker,) = [pid for pid in daemon.run.workers("detector_child") if not using([pid], edgetpu.library)]
+        before = ticks_of(worker)
+        window_s = 4.0
+        await asyncio.sleep(window_s)
+        used_s = busy_threads(worker, before)
+    # The threads that invoke, one a core but the last; beside them one that decodes, and that is not always at work.
+    spare = max(1, usable_cores() - 1)
+    assert sum(each > 0.3 * window_s for each in used_s) <= spare
+    assert sum(used_s) <= (spare + 0.5) * window_s
