@@ -1,11 +1,11 @@
-"""Which detections count, by label: score, area, and shape."""
+"""Which detections and which objects count, by label: score, area, shape, and time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edgedet.types import Detection, FrameResult
+from edgedet.types import Box, Detection, FrameResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,17 @@ class LabelFilter:
     min_ratio: float = 0.0
     """Width by height, in pixels of the full frame."""
     max_ratio: float = 100.0
+    min_time_s: float = 0.0
+    """An object is told of once it has been there for so long."""
+    night_min_score: float | None = None
+    """In place of every other threshold while it is dark; None: as by day."""
+
+    def fits(self, area: float, ratio: float) -> bool:
+        """Whether a box of this area (share of the frame) and ratio (width by height, in pixels) can be one."""
+        return self.min_area <= area <= self.max_area and self.min_ratio <= ratio <= self.max_ratio
+
+
+_NO_LIMITS = LabelFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +40,44 @@ class Filters:
     min_score: float
     """For every label that has none of its own, in [0, 1]."""
     by_label: Mapping[str, LabelFilter] = field(default_factory=dict)
+    night_min_score: float | None = None
+    """In place of the general `min_score` while it is dark; None: as by day."""
 
     @property
     def weakest(self) -> float:
         """The score below which nothing counts, whatever its label: what the detector may leave out already."""
-        own = (limits.min_score for limits in self.by_label.values() if limits.min_score is not None)
-        return min((self.min_score, *own))
+        own = [score for limits in self.by_label.values() for score in (limits.min_score, limits.night_min_score)]
+        return min(score for score in (self.min_score, self.night_min_score, *own) if score is not None)
+
+    def of(self, label: str) -> LabelFilter:
+        """The limits of a label."""
+        return self.by_label.get(label, _NO_LIMITS)
+
+    def threshold(self, label: str, *, night: bool) -> float:
+        """The score from which a box of this label counts: what is said of the label goes before what is general."""
+        limits = self.of(label)
+        if night and limits.night_min_score is not None:
+            return limits.night_min_score
+        if limits.min_score is not None:
+            return limits.min_score
+        return self.night_min_score if night and self.night_min_score is not None else self.min_score
 
     def accepted(self, result: FrameResult) -> tuple[Detection, ...]:
         """The detections that count, in the same order."""
         stamp = result.stamp
-        return tuple(found for found in result.detections if self._accepts(found, stamp.width, stamp.height))
+        return tuple(
+            found
+            for found in result.detections
+            if found.score >= self.threshold(found.label, night=stamp.night)
+            and (found.label not in self.by_label or self._fits(found, stamp.width, stamp.height))
+        )
 
-    def _accepts(self, found: Detection, width: int, height: int) -> bool:
-        limits = self.by_label.get(found.label)
-        if limits is None:
-            return found.score >= self.min_score
-        if found.score < (self.min_score if limits.min_score is None else limits.min_score):
-            return False
-        if not limits.min_area <= found.box.area <= limits.max_area:
-            return False
-        tall = (found.box.y2 - found.box.y1) * height
-        wide = (found.box.x2 - found.box.x1) * width
-        return tall > 0 and limits.min_ratio <= wide / tall <= limits.max_ratio
+    def _fits(self, found: Detection, width: int, height: int) -> bool:
+        ratio = ratio_of(found.box, width, height)
+        return ratio is not None and self.of(found.label).fits(found.box.area, ratio)
+
+
+def ratio_of(box: Box, width: int, height: int) -> float | None:
+    """Width by height of a box in pixels of a `width` x `height` frame; None where it has no height."""
+    tall = (box.y2 - box.y1) * height
+    return (box.x2 - box.x1) * width / tall if tall > 0 else None

@@ -1,0 +1,246 @@
+"""The life of one object: what of it has been told, and what is to be told next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgedet.events.crossings import Direction, Passage, margin_of
+from edgedet.events.evidence import Evidence
+from edgedet.events.rest import Rest
+from edgedet.events.rules import EventRules
+from edgedet.events.shapes import Area, Axis
+from edgedet.events.stays import Stay, Step
+from edgedet.types import Box, EndReason, Event, EventKind, FrameStamp, Track
+
+BETTER_SCORE = 0.1
+"""A top score that is better by so much than the last one told is worth an update."""
+_LABEL_HOLDS_NS = 2_000_000_000
+"""How long the tracker's vote must name another class before a told object is called by it."""
+
+
+class Ground:
+    """The rules of a camera, ready for use: shapes are prepared once, not for each object."""
+
+    def __init__(self, rules: EventRules) -> None:
+        self.rules = rules
+        self.zones = tuple((rule, Area(rule.polygon)) for rule in rules.zones)
+        self.lines = tuple((rule, Axis(rule.start, rule.end)) for rule in rules.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A looked-at frame."""
+
+    stamp: FrameStamp
+    at_ns: int
+    """As events carry it."""
+    now_ns: int
+    """Time spent looking: what waits and dwells are measured in."""
+
+
+@dataclass(slots=True)
+class _Told:
+    """What listeners know of an object, so that nothing is told twice."""
+
+    label: str
+    began_ns: int
+    """When it was first told of."""
+    updated_ns: int | None = None
+    top_score: float = 0.0
+    stationary: bool = False
+    loitering: tuple[str, ...] = field(default=())
+
+
+class Life:
+    """One object from its first sighting on."""
+
+    def __init__(self, track: Track, ground: Ground, moment: Moment) -> None:
+        self.id: str | None = None
+        """None until it is told of."""
+        self.label = track.label
+        """What it is called in events and counts."""
+        self.unseen_since_blind = False
+        self._track = track
+        self._ground = ground
+        self._told = _Told(track.label, 0)
+        self._top_score = 0.0
+        self._evidence = Evidence()
+        self._rest = Rest(track.box, moment.now_ns)
+        self._began_ns = moment.now_ns
+        self._rival: tuple[str, int] | None = None
+        self._stays = {rule.name: Stay() for rule, _ in ground.zones}
+        self._entered: list[str] = []
+        self._passages = {rule.name: Passage() for rule, _ in ground.lines}
+        self._crossed: list[tuple[str, Direction]] = []
+
+    @property
+    def stationary(self) -> bool:
+        """Whether it stands."""
+        return self._rest.stationary
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Where it is, as far as that has been told, in the order of the configuration."""
+        return tuple(name for name, stay in self._stays.items() if stay.entered)
+
+    def blind(self) -> None:
+        """Nobody looks any more: what it does until it is seen again is not known, and no crossing."""
+        self.unseen_since_blind = True
+        for passage in self._passages.values():
+            passage.forget()
+
+    def change(self, ground: Ground, at_ns: int) -> list[Event]:
+        """Go on by other rules. A zone is the same by its name, a line only if it has not moved."""
+        before, self._ground = self._ground, ground
+        stays = self._stays
+        self._stays = {rule.name: stays.get(rule.name) or Stay() for rule, _ in ground.zones}
+        same = {rule.name for rule, _ in before.lines if rule in ground.rules.lines}
+        self._passages = {
+            rule.name: self._passages[rule.name] if rule.name in same else Passage() for rule, _ in ground.lines
+        }
+        gone = [name for name, stay in stays.items() if stay.entered and name not in self._stays]
+        return [self._event(EventKind.ZONE_LEAVE, at_ns, zone=name) for name in gone]
+
+    def see(self, track: Track, moment: Moment, new_id: Callable[[int], str]) -> list[Event]:
+        """What is to be told after a frame. A coasting track changes nothing of what was seen."""
+        self._track = track
+        seen = track.detection is not None and _is_sane(track)
+        if seen:
+            self.unseen_since_blind = False
+            self._top_score = max(self._top_score, track.score)
+            self._evidence.add(track.score, track.box, moment.now_ns)
+            self._rest.step(track.box, self._ground.rules.stationary_after_s, moment.now_ns)
+            self._cross(track.box)
+        events = []
+        if self.id is None:
+            self.label = track.label
+            if seen and self._is_worth_telling(moment):
+                self.id = new_id(track.first_ns)
+                self._told = _Told(self.label, moment.now_ns, stationary=self.stationary)
+                events.append(self._event(EventKind.NEW, moment.at_ns))
+        else:
+            self._rename(moment)
+        events += self._move(track.box if seen else None, moment)
+        if self.id is not None:
+            events += self._tell_crossings(moment.at_ns)
+            if self._update_is_due(moment.now_ns):
+                events.append(self._update(moment))
+        return events
+
+    def end(self, reason: EndReason, at_ns: int) -> list[Event]:
+        """What is to be told when it is over; nothing for what was never told of."""
+        if self.id is None:
+            return []
+        events = []
+        for name, stay in self._stays.items():
+            if stay.entered:
+                stay.entered = False
+                events.append(self._event(EventKind.ZONE_LEAVE, at_ns, zone=name))
+        ended_ns = max(self._track.seen_ns, self._track.first_ns)
+        return [*events, self._event(EventKind.END, at_ns, ended_ns=ended_ns, end_reason=reason)]
+
+    def _is_worth_telling(self, moment: Moment) -> bool:
+        filters = self._ground.rules.filters
+        there_ns = moment.now_ns - self._began_ns
+        return (
+            self._track.confirmed
+            and there_ns >= int(filters.of(self.label).min_time_s * 1e9)
+            and self._evidence.passes(filters, self.label, moment.stamp)
+        )
+
+    def _rename(self, moment: Moment) -> None:
+        """Call it by another class once the tracker has done so for a while, and if such an object counts at all."""
+        label = self._track.label
+        if label == self.label:
+            self._rival = None
+        elif self._rival is None or self._rival[0] != label:
+            self._rival = (label, moment.now_ns)
+        elif moment.now_ns - self._rival[1] >= _LABEL_HOLDS_NS and self._evidence.passes(
+            self._ground.rules.filters, label, moment.stamp
+        ):
+            self.label, self._rival = label, None
+
+    def _move(self, box: Box | None, moment: Moment) -> list[Event]:
+        """Zones that it has left, then zones that it has come into. Before it is told of, only its time there runs."""
+        left: list[str] = []
+        come: list[str] = []
+        for rule, area in self._ground.zones:
+            stay = self._stays[rule.name]
+            counts = rule.labels is None or self.label in rule.labels
+            within = None if box is None else counts and area.holds(box, rule.anchor)
+            step = stay.step(rule, moment.now_ns, within=within, told=self.id is not None)
+            if step is not None:
+                (come if step is Step.ENTER else left).append(rule.name)
+        self._entered += [zone for zone in come if zone not in self._entered]
+        return [
+            *(self._event(EventKind.ZONE_LEAVE, moment.at_ns, zone=zone) for zone in left),
+            *(self._event(EventKind.ZONE_ENTER, moment.at_ns, zone=zone) for zone in come),
+        ]
+
+    def _cross(self, box: Box) -> None:
+        for rule, axis in self._ground.lines:
+            along, across = axis.position((box.x1 + box.x2) / 2, box.y2)
+            direction = self._passages[rule.name].step(along, across, margin_of(axis.extent(box)))
+            if direction is not None:
+                self._crossed.append((rule.name, direction))
+
+    def _tell_crossings(self, at_ns: int) -> list[Event]:
+        labels = {rule.name: rule.labels for rule, _ in self._ground.lines}
+        crossed, self._crossed = self._crossed, []
+        return [
+            self._event(EventKind.LINE_CROSS, at_ns, line=line, direction=direction)
+            for line, direction in crossed
+            if line in labels and (labels[line] is None or self.label in (labels[line] or ()))
+        ]
+
+    def _loitering(self, now_ns: int) -> tuple[str, ...]:
+        return tuple(rule.name for rule, _ in self._ground.zones if self._stays[rule.name].loiters(rule, now_ns))
+
+    def _update_is_due(self, now_ns: int) -> bool:
+        told, every_ns = self._told, int(self._ground.rules.update_every_s * 1e9)
+        loitering = self._loitering(now_ns)
+        loiters_more = any(zone not in told.loitering for zone in loitering)
+        if not loiters_more:
+            told.loitering = loitering  # that it loiters no more, is said by its leaving
+        if told.updated_ns is not None and now_ns - told.updated_ns < every_ns:
+            return False
+        if loiters_more or self.stationary is not told.stationary or self.label != told.label:
+            return True
+        # What stands is silent: a better picture of a parked car is no news.
+        better = not self.stationary and self._top_score >= told.top_score + BETTER_SCORE
+        return better and now_ns - told.began_ns >= every_ns
+
+    def _update(self, moment: Moment) -> Event:
+        told = self._told
+        told.updated_ns, told.stationary, told.label = moment.now_ns, self.stationary, self.label
+        told.loitering = self._loitering(moment.now_ns)
+        return self._event(EventKind.UPDATE, moment.at_ns)
+
+    def _event(self, kind: EventKind, at_ns: int, **what: Any) -> Event:
+        track, told = self._track, self._told
+        told.top_score = self._top_score
+        zones = self.zones
+        return Event(
+            id=self.id or "",
+            kind=kind,
+            label=self.label,
+            track_id=track.id,
+            score=track.score,
+            top_score=self._top_score,
+            box=track.box,
+            captured_ns=at_ns,
+            started_ns=track.first_ns,
+            zones=zones,
+            entered_zones=tuple(self._entered),
+            loitering=tuple(zone for zone in told.loitering if zone in zones),
+            stationary=self.stationary,
+            **what,
+        )
+
+
+def _is_sane(track: Track) -> bool:
+    box = track.box
+    return math.isfinite(box.x1 + box.y1 + box.x2 + box.y2 + track.score)
