@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from edgedet.app.event_rules import filters_of
 from edgedet.app.model import Model, usable_cores
 from edgedet.app.overrides import Override
 from edgedet.app.preference import EdgeTpuAccess
 from edgedet.app.publishing import PublishRules
 from edgedet.app.watch import SPARE_SLOTS, WatchOrder
-from edgedet.events.filters import Filters, LabelFilter
 from edgedet.outputs.connection import Connection
 from edgedet.settings import mqtt_password
 from edgedet.workers.camera import CameraSpec
@@ -109,17 +109,12 @@ def masks_of(camera: CameraSettings) -> tuple[tuple[tuple[float, float], ...], .
 def watch_order(camera: CameraSettings, override: Override, model: Model) -> WatchOrder:
     """What is asked of a camera: the configuration, and what was set by command in its place."""
     detect = camera.detect
-    by_label = {
-        label: LabelFilter(limits.min_score, limits.min_area, limits.max_area, limits.min_ratio, limits.max_ratio)
-        for label, limits in detect.objects.items()
-    }
-    min_score = detect.min_score if override.min_score is None else override.min_score
     return WatchOrder(
         enabled=detect.enabled if override.detect is None else override.detect,
-        filters=Filters(min_score, by_label),
+        filters=filters_of(camera, override.min_score),
         iou=detect.iou,
         max_detections=_MAX_DETECTIONS,
-        # A label that the model does not have was warned about and is never seen; the others still are.
+        # Of a model that came late, a label may be unknown: it is never seen, and the others still are.
         class_bitmap=bitmap_of(model.classes_known_of(detect.labels)) if detect.labels is not None else b"",
     )
 

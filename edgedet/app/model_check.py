@@ -1,7 +1,8 @@
 """Whether the files that a configuration means are detectors and twins of each other, told at their place in it.
 
 A file that is not there is a warning: the daemon waits for it. A file that is there and is wrong is a wrong
-configuration.
+configuration. So is a label that the model does not have: what is asked for there would never be seen, and nobody
+would be told why.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from edgedet.errors import ModelError, ModelMissing
 from edgedet.models.inspection import ModelInfo, inspect
 from edgedet.models.labels import labels_for
 from edgedet.models.layout import Layout, identify, warnings
+from edgedet.settings.places import KeyPath, Problem, refuse
 
 if TYPE_CHECKING:
     from edgedet.settings import Loaded, ModelChoice
-    from edgedet.settings.places import KeyPath
+
+_MOST_NAMED = 8  # labels in one line of advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,20 @@ class CheckedModel:
 
 
 def check_model(loaded: Loaded, choice: ModelChoice) -> CheckedModel:
-    """Look at the files of `choice`, the model that the configuration `loaded` means.
+    """Look at the files of `choice`, the model that the configuration `loaded` means, and at the labels it asks for.
+
+    Raises:
+        ConfigError: as `check_files`; or the configuration names labels that the model does not have.
+    """
+    checked = check_files(loaded, choice)
+    unknown = list(_unknown_labels(loaded, checked.labels)) if checked.labels else []
+    if unknown:
+        raise refuse(loaded.document.file, unknown)
+    return checked
+
+
+def check_files(loaded: Loaded, choice: ModelChoice) -> CheckedModel:
+    """Look at the files of a model that the configuration `loaded` names.
 
     Raises:
         ConfigError: one is no detector, is compiled for the other accelerator, or has another shape than its twin.
@@ -67,7 +83,7 @@ def check_model(loaded: Loaded, choice: ModelChoice) -> CheckedModel:
         return CheckedModel(choice, (), 0, 0, (*notes, *_unusable(loaded, choice)))
     info, layout = found.get("cpu") or found["edgetpu"]
     labels = _labels(loaded, choice, info, layout, notes)
-    notes += [*_unusable(loaded, choice), *_unknown_labels(loaded, labels)]
+    notes += _unusable(loaded, choice)
     return CheckedModel(choice, labels, layout.width, layout.height, tuple(notes))
 
 
@@ -111,7 +127,7 @@ def _unusable(loaded: Loaded, choice: ModelChoice) -> Iterator[str]:
         )
 
 
-def _unknown_labels(loaded: Loaded, labels: tuple[str, ...]) -> Iterator[str]:
+def _unknown_labels(loaded: Loaded, labels: tuple[str, ...]) -> Iterator[Problem]:
     for name, camera in loaded.settings.cameras.items():
         base: KeyPath = ("cameras", name)
         lists: dict[KeyPath, tuple[str, ...] | None] = {(*base, "detect", "labels"): camera.detect.labels}
@@ -124,9 +140,18 @@ def _unknown_labels(loaded: Loaded, labels: tuple[str, ...]) -> Iterator[str]:
             places += [((*base, "detect", "objects", label), label) for label in camera.detect.objects]
         for path, label in places:
             if label not in labels:
-                near = difflib.get_close_matches(label, labels, n=1)
-                advice = f"did you mean {near[0]}?" if near else "it is never seen"
-                yield loaded.remark(path, f"the model has no label {label!r}; {advice}")
+                message = f"the model has no label {label!r}; {_nearest(label, labels)}"
+                yield Problem(loaded.document.key_mark(path), path, message)
+
+
+def _nearest(label: str, labels: tuple[str, ...]) -> str:
+    """What to write instead: a slip of the pen or of the form, else what there is to choose from."""
+    alike = {name.lower(): name for name in reversed(labels)}
+    near = difflib.get_close_matches(label.strip().lower().replace("_", " "), alike, n=3)
+    if near:
+        return f"did you mean {' or '.join(alike[name] for name in near)}?"
+    shown = ", ".join(labels[:_MOST_NAMED])
+    return f"it knows {shown}" if len(labels) <= _MOST_NAMED else f"it knows {len(labels)}, such as {shown}"
 
 
 def missing_files(loaded: Loaded) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from edgedet.app.model_check import CheckedModel, check_model, missing_files
+from edgedet.app.model_check import CheckedModel, check_files, check_model, missing_files
 from edgedet.settings import DEFAULT_PATH, CameraSettings, Loaded, device_name, load_settings, migrate, state_dir
 from edgedet.settings.model_choice import configured_models
 
@@ -37,7 +37,7 @@ def command(file: Path, *, to_today: bool) -> None:
     checked = check_model(loaded, choice) if choice else None
     for other in configured_models(loaded.settings).values():
         if other != choice:
-            check_model(loaded, other)  # what is wrong with it raises; what is merely missing does not matter today
+            check_files(loaded, other)  # what is wrong with it raises; what is merely missing does not matter today
     for line in (*loaded.warnings, *missing_files(loaded), *(checked.warnings if checked else _no_model(loaded))):
         print(f"warning: {line}", file=sys.stderr)
     click.echo(f"{file}: ok")

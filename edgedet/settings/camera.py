@@ -19,6 +19,8 @@ class ObjectSettings(Section):
 
     min_score: Score | None = None
     """In place of the camera's general `min_score`; null: the general one holds. A score in [0, 1]."""
+    night_min_score: Score | None = None
+    """In place of every other threshold while the picture is dark; null: as by day. A score in [0, 1]."""
     min_area: float = quantity(0.0, "of the picture's area", ge=0.0, le=1.0)
     """Smaller boxes do not count. Share of the picture's area, in [0, 1]."""
     max_area: float = quantity(1.0, "of the picture's area", ge=0.0, le=1.0)
@@ -27,6 +29,8 @@ class ObjectSettings(Section):
     """Slimmer boxes do not count. Width by height in pixels, in [0, 100]."""
     max_ratio: float = quantity(100.0, "width / height", ge=0.0, le=100.0)
     """Wider boxes do not count. Width by height in pixels, in [0, 100]."""
+    min_time_s: float = quantity(0.0, "seconds", ge=0.0, le=3600.0)
+    """An object is told of once it has been there for so many seconds."""
 
     @model_validator(mode="after")
     def _ordered(self) -> ObjectSettings:
@@ -63,6 +67,8 @@ class DetectSettings(Section):
     """At most so many frames a second are looked at; the newest wins."""
     min_score: Score = 0.5
     """Boxes below do not count, for every label. The tracker also uses weaker ones. A score in [0, 1]."""
+    night_min_score: Score | None = None
+    """In place of `min_score` while the picture is dark; null: as by day. A score in [0, 1]."""
     iou: float = quantity(0.7, "overlap", ge=0.0, le=1.0)
     """Of two boxes of one class that overlap more, only the better stays (NMS). Intersection over union, in [0, 1]."""
     labels: Labels = None
@@ -102,6 +108,10 @@ class ZoneSettings(Section):
     """An object counts as inside after so many seconds in the area."""
     inertia_s: float = quantity(0.5, "seconds", ge=0.0, le=3600.0)
     """Coming and going must hold so many seconds before it is told: a box that trembles on the edge tells nothing."""
+    loiter_s: float | None = quantity(None, "seconds", gt=0.0, le=86_400.0)
+    """An object that stays for so many seconds is told to loiter, in an `update`; null: never."""
+    anchor: Literal["bottom", "centre", "any"] = "bottom"
+    """What of a box must lie in the area: the middle of its lower edge, its centre, or any part of it."""
 
 
 class LineSettings(Section):

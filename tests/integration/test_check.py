@@ -120,14 +120,41 @@ def test_a_real_model_is_described(tmp_path: Path, test_data: Path) -> None:
     assert "  model   yolov8n_320_full_integer_quant, 320x320, 80 classes, for " in done.stdout
 
 
-def test_a_label_that_the_model_does_not_have_is_a_warning_with_the_nearest_one(
+AREA = "polygon: [[0, 0], [1, 0], [1, 1]]"
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        (
+            "detect: {labels: [preson]}",
+            "6:23: cameras.porch.detect.labels[0]: the model has no label 'preson'; did you",
+        ),
+        ("detect: {objects: {Person: {}}}", "6:24: cameras.porch.detect.objects.Person: the model has no label"),
+        ("zones: {a: {%s, labels: [car, traffic_light]}}", "labels[1]: the model has no label 'traffic_light'; did"),
+        (
+            "lines: {a: {from: [0, 0], to: [1, 1], labels: [ufo]}}",
+            "it knows 80, such as person, bicycle, car, motorcycle",
+        ),
+    ],
+)
+def test_a_label_that_the_model_does_not_have_exits_78_with_the_nearest_ones(
+    tmp_path: Path, test_data: Path, section: str, expected: str
+) -> None:
+    model = test_data / "models" / "yolov8n_320_full_integer_quant.tflite"
+    section = section.replace("%s", AREA)
+    done = check(tmp_path, f"version: 1\ndetector: {{model: {model}}}\n{CAMERA}    {section}\n")
+    assert done.returncode == 78
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_labels_are_a_matter_of_the_model_in_use_and_of_none_while_it_is_not_there(
     tmp_path: Path, test_data: Path
 ) -> None:
     model = test_data / "models" / "yolov8n_320_full_integer_quant.tflite"
-    text = f"version: 1\ndetector: {{model: {model}}}\n{CAMERA}    detect: {{labels: [preson]}}\n"
-    assert "e.yaml:6:23: cameras.porch.detect.labels[0]: the model has no label 'preson'; did you mean person?" in (
-        check(tmp_path, text).stderr
-    )
+    text = f"version: 1\ndetector: {{model: a}}\nmodels: {{a: {{cpu: a.tflite}}, b: {{cpu: {model}}}}}\n"
+    assert check(tmp_path, f"{text}{CAMERA}    detect: {{labels: [parcel]}}\n").returncode == 0
 
 
 def test_two_files_that_are_not_one_model_exit_78(tmp_path: Path, test_data: Path) -> None:
