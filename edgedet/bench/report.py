@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgedet.bench.footprint import Memory
     from edgedet.bench.rounds import Comparison
     from edgedet.bench.stages import Stage
+    from edgedet.bench.worker_cost import WorkerCost
 
 _RUNTIMES = ("ai-edge-litert", "tflite-runtime")
 
@@ -61,6 +62,7 @@ class Report:
     source: str
     clip: Clip
     stages: tuple[Stage, ...]
+    worker: WorkerCost
     comparisons: tuple[Comparison, ...]
     starts_s: tuple[float, ...]
     memory: Memory
@@ -75,6 +77,7 @@ class Report:
             ("stage", "median", "p99", "what"),
             tuple(rows),
         )
+        yield self._worker()
         yield self._pipeline()
         yield self._footprint()
 
@@ -98,6 +101,7 @@ class Report:
                 "codec": self.clip.codec,
             },
             "stages": [asdict(stage) for stage in self.stages],
+            "worker": self.worker.body(),
             "pipeline": [
                 {
                     "instances": each.instances,
@@ -127,6 +131,20 @@ class Report:
         if machine.load > machine.cores / 2:
             rows.append(("warning", f"the machine is busy (load {machine.load:.1f}): trust the ratios, not the times"))
         return Section("measured", "", ("", ""), tuple(rows))
+
+    def _worker(self) -> Section:
+        cost = self.worker
+        ways = {
+            "in one process": (cost.in_process, "the picture into the tensor, invoke and decode, with nothing between"),
+            "through the worker": (cost.in_worker, "the same from the daemon: the answer is back in its event loop"),
+            "the worker adds": (cost.added, "the price of a daemon that outlives a library which hangs or crashes"),
+        }
+        return Section(
+            "worker",
+            f"A frame's way to its boxes, in microseconds; {cost.frames} frames each way, in turn.",
+            ("", "median", "p99", "what"),
+            tuple((name, f"{each.p50_us:.0f}", f"{each.p99_us:.0f}", what) for name, (each, what) in ways.items()),
+        )
 
     def _pipeline(self) -> Section:
         columns = [

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edgedet.bench.report import Section
 
 _STAGES = 11
-_STAGES_SHARE, _ROUNDS_SHARE, _MEMORY_SHARE = 0.15, 0.7, 0.1
+_STAGES_SHARE, _WORKER_SHARE, _ROUNDS_SHARE, _MEMORY_SHARE = 0.15, 0.1, 0.6, 0.1
 _CLIP_FRAMES = 150
 _STARTS = 3
 _WIDTH = 34
@@ -49,14 +49,14 @@ Step = Callable[[str], None]
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="All figures and all rounds as one JSON object.")
 def command(model: Path | None, source: str | None, seconds: float, rounds: int, *, as_json: bool) -> None:
-    """Measure this machine: each stage alone, the whole pipeline, memory, start, and bare inference as the limit.
+    """Measure this machine: each stage, what a worker adds, the pipeline, memory, start, and the limit: bare inference.
 
     The pipeline is `edgedet detect` over the clip, decoding included, in processes of its own.
     """
     chosen = open_model(model or BUNDLED_MODEL)
     given = None if source is None else _video(source)
     # Only now: what is refused above shall not wait for numpy and PyAV.
-    from edgedet.bench import clips, footprint, stages
+    from edgedet.bench import clips, footprint, stages, worker_cost
     from edgedet.bench.report import Machine, Report
     from edgedet.bench.rounds import Work, compare
 
@@ -64,7 +64,7 @@ def command(model: Path | None, source: str | None, seconds: float, rounds: int,
     instances = (1,) if machine.cores == 1 else (1, machine.cores)
     drawn = 0 if given else _CLIP_FRAMES
     with ExitStack() as stack:
-        step = _progress(stack, drawn + _STAGES + 2 * rounds * len(instances) + _STARTS + 1)
+        step = _progress(stack, drawn + _STAGES + 1 + 2 * rounds * len(instances) + _STARTS + 1)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgedet-bench-")))
         if given is None:
             clip = clips.render(folder / "scene.mkv", drawn, on_frame=lambda: step("drawing a clip"))
@@ -74,6 +74,8 @@ def command(model: Path | None, source: str | None, seconds: float, rounds: int,
         for stage in stages.measure(chosen.path, clip.path, _STAGES_SHARE * seconds / (_STAGES + 1)):
             measured.append(stage)
             step(f"stage: {stage.name}")
+        worker = worker_cost.measure(chosen.path, _WORKER_SHARE * seconds)
+        step("what the worker adds")
         work = Work(chosen.path, clip.path, folder)
         each_s = _ROUNDS_SHARE * seconds / (2 * rounds * len(instances))
         comparisons = compare(work, instances, rounds=rounds, seconds=each_s, on_done=step)
@@ -82,7 +84,7 @@ def command(model: Path | None, source: str | None, seconds: float, rounds: int,
         memory = footprint.memory(work, _MEMORY_SHARE * seconds, fps=fps, start_s=statistics.median(starts_s))
         step("memory")
     name = "the drawn scene" if source is None else source
-    report = Report(machine, chosen, name, clip, tuple(measured), comparisons, starts_s, memory)
+    report = Report(machine, chosen, name, clip, tuple(measured), worker, comparisons, starts_s, memory)
     if as_json:
         print(json.dumps(report.body(), indent=2))
     elif sys.stdout.isatty():

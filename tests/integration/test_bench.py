@@ -44,6 +44,15 @@ def test_every_stage_is_measured(body: dict[str, Any]) -> None:
         assert stage["what"]
 
 
+def test_what_a_worker_adds_is_told_beside_inference_in_one_process(body: dict[str, Any]) -> None:
+    worker = body["worker"]
+    assert worker["frames"] >= 20
+    for way in ("in_process", "in_worker"):
+        assert 0 < worker[way]["p50_us"] <= worker[way]["p99_us"]
+    for share in ("p50_us", "p99_us"):
+        assert worker["added"][share] == pytest.approx(worker["in_worker"][share] - worker["in_process"][share])
+
+
 def test_the_pipeline_is_held_against_bare_inference_with_all_rounds_told(body: dict[str, Any]) -> None:
     assert body["pipeline"][0]["instances"] == 1
     for found in body["pipeline"]:
@@ -68,6 +77,7 @@ def test_in_a_pipe_it_is_plain_lines_over_the_users_own_clip(tmp_path: Path) -> 
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert any(line.startswith("pipeline: share of the limit") for line in lines)
+    assert any(line.startswith("worker: the worker adds") for line in lines)
     assert any(line.startswith("footprint: memory") for line in lines)
     assert any(line.startswith("measured: source") and str(clip) in line for line in lines)
     assert "\x1b" not in done.stdout
