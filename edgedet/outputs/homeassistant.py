@@ -79,6 +79,8 @@ def components(description: DeviceDescription) -> dict[str, dict[str, Any]]:
     for camera in description.cameras:
         found |= camera_components(description.topics, camera)
     for name, component in found.items():
+        # Home Assistant documents `qos` of the whole device and subscribes with 0 all the same (2025.4).
+        component["qos"] = 1
         # A trigger is no entity: Home Assistant knows it by what it is.
         if component["platform"] != "device_automation":
             component["unique_id"] = f"{description.identifier}_{name}"
@@ -102,7 +104,6 @@ def discovery(description: DeviceDescription, gone: Mapping[str, str] | None = N
             "sw_version": description.version,
         },
         "origin": {"name": "edgedet", "sw_version": description.version},
-        "qos": 1,
         "availability": [{"topic": description.topics.availability}],
         "components": {**now, **removed},
     }

@@ -85,7 +85,7 @@ def device_components(topics: Topics, *, edgetpu: bool) -> Components:
         found["edgetpu:temperature"] = _temperature(
             "Edge TPU temperature",
             topics.stats,
-            "{{ value_json.edgetpu | map(attribute='temp_c') | select('number') | max(default=None) }}",
+            "{{ value_json.edgetpu | map(attribute='temp_c') | select('number') | sort | last | default(None) }}",
         )
     return found
 
