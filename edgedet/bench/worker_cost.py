@@ -99,7 +99,7 @@ def main() -> None:
 async def _measure(model: Model, seconds: float) -> WorkerCost:
     picture = np.full((model.layout.height, model.layout.width, 3), LETTERBOX_GREY, np.uint8)
     ask_here = _in_process(model, picture)
-    flat = memoryview(picture).cast("B")
+    flat = memoryview(picture.tobytes())
     stamp = FrameStamp(0, 0, 0.0, model.layout.width, model.layout.height)
     limits = protocol.Limits(_MIN_SCORE, _IOU, _MAX_DETECTIONS)
     share = Share()

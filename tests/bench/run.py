@@ -20,13 +20,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import edgetpu
 import footprint_720p
 import live
 import speed
 from figures import Figure, conditions, table
 
 HERE = Path(__file__).parent
-PARTS = ("postprocess", "speed", "live", "footprint", "memory")
+PARTS = ("postprocess", "speed", "edgetpu", "live", "footprint", "memory")
 INT8_320 = "yolov8n_320_full_integer_quant.tflite"
 
 
@@ -60,6 +61,9 @@ def _figures(arguments: argparse.Namespace, data: Path, scratch: Path) -> Iterat
             program=program,
             only=arguments.model,
         )
+    if "edgetpu" in arguments.only:
+        yield from edgetpu.worker(models / INT8_320, arguments.rounds, arguments.seconds)
+        yield from edgetpu.pipeline(models / INT8_320, clip, scratch, arguments.rounds, arguments.seconds)
     if "live" in arguments.only:
         yield from live.latency(models / INT8_320, scratch, arguments.live_seconds)
     if "footprint" in arguments.only:
