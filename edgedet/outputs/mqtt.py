@@ -139,6 +139,11 @@ class MqttOutput:
             self._outbox.put_state(topic, b"")
         self._pump()
 
+    def repeat_states(self) -> None:
+        """Publish every state once more, Home Assistant's discovery among them: what to do when it has started."""
+        self._outbox.repeat_states()
+        self._pump()
+
     @property
     def retained(self) -> tuple[str, ...]:
         """Topics that hold a state."""

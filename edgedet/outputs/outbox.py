@@ -67,6 +67,10 @@ class Outbox:
         self._queue = deque(chain(again, self._queue))
         self._unsent = dict.fromkeys(self._states)
 
+    def repeat_states(self) -> None:
+        """Every state is to be sent once more, though the broker has it: somebody asked who may have taken it away."""
+        self._unsent = dict.fromkeys((*self._unsent, *self._states))
+
     @property
     def state_topics(self) -> tuple[str, ...]:
         """Topics that hold a state, in the order of their first."""
