@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from edgedet.accelerators.devices import EdgeTpu
 from edgedet.app import composition
 from edgedet.app.model import open_compiled, open_model
+from edgedet.app.model_files import ModelFiles
 from edgedet.app.preference import Files
+from edgedet.errors import AcceleratorError
 from edgedet.health import Code, DetectorFacts, Reason
 from edgedet.health import DetectorState as Answering
+from edgedet.workers.detector import DetectorSpec
+from edgedet.workers.edgetpu_keeper import Patience
 from edgedet.workers.fallback import PreferringDetector
-from edgedet.workers.supervisor import Answerer, Detector, DetectorState, Phase
+from edgedet.workers.reset import ResetHelper
+from edgedet.workers.states import DetectorState, Phase
+from edgedet.workers.supervisor import Answerer, Detector
 
 if TYPE_CHECKING:
     from edgedet.settings import DetectorSettings, ModelChoice
@@ -41,19 +46,30 @@ def files_of(settings: DetectorSettings, choice: ModelChoice | None) -> Files | 
     return Files(cpu, edgetpu) if cpu or edgetpu else None
 
 
-def answerer(
-    settings: DetectorSettings, choice: ModelChoice | None, files: Files, on_change: Callable[[DetectorState], None]
-) -> Answerer:
-    """The worker, or the two, that look at frames. The Edge TPU's file may still be on its way."""
-    view, max_fps = files.model.view, settings.cpu.max_fps
-    compiled = choice.edgetpu if choice and settings.accelerators[0] == "edgetpu" else None
-    if files.cpu is None and files.edgetpu is not None:
-        return Detector(composition.edgetpu_spec(settings, files.edgetpu.path, view, None), on_change)
-    cpu = composition.detector_spec(settings, files.model)
-    if compiled is None:
-        return Detector(cpu, on_change, max_fps=max_fps)
-    edgetpu = partial(composition.edgetpu_spec, settings, compiled, view, cpu.model)
-    return PreferringDetector(edgetpu, cpu, on_change, reprobe_s=settings.reprobe_s, cpu_max_fps=max_fps)
+def answerer(settings: DetectorSettings, files: ModelFiles, on_change: Callable[[DetectorState], None]) -> Answerer:
+    """The worker, or those of every accelerator, that look at frames. A model's second file may come later."""
+    model, max_fps = files.files.model, settings.cpu.max_fps
+    if settings.accelerators[0] == "cpu" and files.files.cpu is not None:
+        return Detector(composition.detector_spec(settings, model), on_change, max_fps=max_fps)
+
+    def edgetpu() -> DetectorSpec:
+        compiled, cpu = files.compiled(), files.files.cpu
+        return composition.edgetpu_spec(settings, compiled.path, model.view, cpu.path if cpu else None)
+
+    def plain() -> DetectorSpec | None:
+        cpu = files.plain() if "cpu" in settings.accelerators else None
+        return composition.detector_spec(settings, cpu) if cpu else None
+
+    reset = settings.edgetpu.reset
+    return PreferringDetector(
+        edgetpu,
+        plain,
+        on_change,
+        cpu_max_fps=max_fps,
+        patience=Patience(reprobe_s=settings.reprobe_s),
+        helper=None if reset == "off" else ResetHelper(),
+        reset=reset,
+    )
 
 
 def detector_facts(
@@ -76,24 +92,25 @@ def detector_facts(
     reasons = []
     if state.phase is Phase.DOWN:
         reasons.append(Reason("detector", Code.DETECTOR_DOWN, state.reason))
-    if state.doubt is not None:
-        parts = [state.doubt.message, "the CPU answers" if state.backend == "cpu" else ""]
-        sentence = "; ".join(part for part in parts if part) + "."
-        if undervoltage and state.doubt.code in _POWER:
-            sentence += " The Pi reports under-voltage: its power supply is too weak."
-        reasons.append(Reason("detector", state.doubt.code, f"{_capital(sentence)} {state.doubt.hint}".strip()))
-    elif edgetpu_wanted and state.backend == "edgetpu":
+    doubts = [] if state.doubt is None else [state.doubt, *state.further_doubts]
+    reasons += [_doubt(doubt, state, weak_power=bool(undervoltage)) for doubt in doubts]
+    if not doubts and edgetpu_wanted and state.backend == "edgetpu":
         slow = [tpu.name for tpu in seen if tpu.slow_port]
         if slow:
             reasons.append(Reason("detector", Code.EDGETPU_USB2, f"{', '.join(slow)}: {Code.EDGETPU_USB2.advice}"))
-    elif edgetpu_wanted and files.edgetpu is None and state.backend == "cpu":
-        name = files.model.path
-        message = f"There is no {name.stem}_edgetpu{name.suffix}, so the CPU answers; accelerators: [cpu] makes it so."
-        reasons.append(Reason("detector", Code.EDGETPU_ABSENT, message))
     used = files.edgetpu if state.backend == "edgetpu" and files.edgetpu else files.model
     return DetectorFacts(
         _PHASES[state.phase], state.backend, used.path.name, state.restarts, state.fallbacks, tuple(reasons)
     )
+
+
+def _doubt(doubt: AcceleratorError, state: DetectorState, *, weak_power: bool) -> Reason:
+    """Why an Edge TPU does not answer, who does, and what to do."""
+    goes_on = {"cpu": "the CPU answers", "edgetpu": f"{' and '.join(state.devices)} answers"}
+    sentence = "; ".join(part for part in (doubt.message, goes_on.get(state.backend, "")) if part) + "."
+    if weak_power and doubt.code in _POWER:
+        sentence += " The Pi reports under-voltage: its power supply is too weak."
+    return Reason("detector", doubt.code, f"{_capital(sentence)} {doubt.hint}".strip())
 
 
 def _capital(text: str) -> str:

@@ -16,6 +16,7 @@ from edgedet.accelerators.devices import find
 from edgedet.app import composition
 from edgedet.app.answering import answerer, detector_facts, files_of
 from edgedet.app.model_check import check_model
+from edgedet.app.model_files import ModelFiles
 from edgedet.app.overrides import Overrides
 from edgedet.app.publishing import CameraPublisher
 from edgedet.app.statistics import Statistics, publish_regularly
@@ -30,7 +31,8 @@ from edgedet.outputs.messages import Publication
 from edgedet.outputs.mqtt import BrokerStatus, MqttOutput
 from edgedet.outputs.topics import Topics
 from edgedet.settings import device_name, state_dir
-from edgedet.workers.supervisor import Answerer, DetectorState, Phase
+from edgedet.workers.states import DetectorState, Phase
+from edgedet.workers.supervisor import Answerer
 
 if TYPE_CHECKING:
     from edgedet.app.preference import Files
@@ -75,7 +77,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._publishers: dict[str, CameraPublisher] = {}
         self._told_ns: dict[str, int] = {}
-        self._files: Files | None = None
+        self._files: ModelFiles | None = None
         self.detector: Answerer | None = None
         self.watches: dict[str, CameraWatch] = {}
         connection = composition.broker_connection(self._settings.mqtt, self.device)
@@ -134,9 +136,9 @@ class Daemon:
         """Detector and cameras, once there is a model."""
         if files is None:
             choice, files = await self._wait_for_model(choice)
-        self._files = files
+        self._files = ModelFiles(choice, files)
         model = files.model
-        self.detector = detector = answerer(self._settings.detector, choice, files, self._on_detector)
+        self.detector = detector = answerer(self._settings.detector, self._files, self._on_detector)
         self._on_detector(detector.state)
         for name, camera in self._settings.cameras.items():
             self.watches[name] = CameraWatch(
@@ -197,7 +199,7 @@ class Daemon:
         wanted = "edgetpu" in self._settings.detector.accelerators
         facts = detector_facts(
             state,
-            self._files,
+            self._files.files,
             edgetpu_wanted=wanted,
             seen=find() if wanted else (),
             undervoltage=self.statistics.undervoltage() if state.doubt else None,
@@ -223,7 +225,7 @@ class Daemon:
         _log.info("%s: %s set to %s by command", camera, command.verb, command.value)
         self._publish_settings(camera)
         if camera in self.watches and self._files is not None:
-            order = composition.watch_order(self._settings.cameras[camera], override, self._files.model)
+            order = composition.watch_order(self._settings.cameras[camera], override, self._files.files.model)
             self.watches[camera].change(order)
 
     def _restart_detector(self) -> str | None:

@@ -86,7 +86,7 @@ def files_for(path: Path, label_file: Path | None, accelerator: str, compiled: P
     if plain is None:
         return Files(None, edgetpu)
     cpu = open_model(plain, label_file)
-    difference = _difference(cpu, edgetpu)
+    difference = difference_of(cpu, edgetpu)
     if difference:
         note = f"{compiled.name} was not compiled from {plain.name} ({difference}); the CPU runs {plain.name}"
         return Files(replace(cpu, notes=(*cpu.notes, note)), None)
@@ -100,7 +100,8 @@ def _by_content(path: Path, label_file: Path | None) -> Files:
         return Files(None, open_compiled(path, label_file))
 
 
-def _difference(cpu: Model, edgetpu: Model) -> str:
+def difference_of(cpu: Model, edgetpu: Model) -> str:
+    """In what two files cannot be one model; empty: they can."""
     if cpu.view != edgetpu.view:
         sizes = [f"{view.width}x{view.height}" for view in (cpu.view, edgetpu.view)]
         return f"{sizes[0]} against {sizes[1]} pixels"

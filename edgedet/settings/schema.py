@@ -123,6 +123,10 @@ class EdgeTpuSettings(Section):
     """`all`, or a list such as `[usb:0, pci:0]`."""
     options: dict[str, str] = Field(default_factory=dict)
     """Options that are handed to the library's delegate, as text."""
+    reset: Literal["off", "authorized", "uhubctl"] = "off"
+    """What root's reset helper may do to a USB one that keeps failing: authorized has the kernel take it anew, uhubctl
+    also switches its port's power. The helper is installed apart from edgedet; a port may share its power with others.
+    """
 
     @model_validator(mode="after")
     def _some_device(self) -> EdgeTpuSettings:

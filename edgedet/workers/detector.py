@@ -7,7 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -77,7 +77,14 @@ class _Job:
 class DetectorWorker:
     """A loaded model in a child process, for one life. Enter it (which loads and warms up), submit, leave it."""
 
-    def __init__(self, spec: DetectorSpec, on_lost: Callable[[EdgedetError], None]) -> None:
+    def __init__(self, spec: DetectorSpec, on_lost: Callable[[EdgedetError], None], turns: Turns | None = None) -> None:
+        """Assign only.
+
+        Args:
+            spec: what to load.
+            on_lost: told why, when a worker that was open is lost.
+            turns: to which its slots are added; None: turns of its own.
+        """
         self.spec = spec
         self._report_loss = on_lost
         self._layout = memory.Layout(spec.slots, spec.view.width * spec.view.height * 3, 0)
@@ -90,8 +97,9 @@ class DetectorWorker:
         self._versions = ""
         self._whole = memoryview(b"")
         self._header = memoryview(b"")
-        self._free: deque[int] = deque(range(spec.slots))
-        self._turns = Turns(spec.slots)
+        self._free: deque[int] = deque()
+        self._own_turns = turns is None
+        self._turns = turns or Turns()
         self._jobs: dict[int, _Job] = {}
         self._tickets = 0
         self._last_result_ns = 0
@@ -119,23 +127,9 @@ class DetectorWorker:
         self._whole = memoryview(shared)
         self._header = memory.header(shared)
         spec = self.spec
-        self._process.send(
-            pack_json(
-                Kind.START,
-                {
-                    "model": str(spec.model),
-                    "backend": spec.backend,
-                    "threads": spec.threads,
-                    "instances": spec.instances,
-                    "runtime": spec.runtime,
-                    "slots": spec.slots,
-                    "library": spec.library,
-                    "devices": spec.devices,
-                    "delegate": dict(spec.delegate),
-                    "twin": None if spec.twin is None else str(spec.twin),
-                },
-            )
-        )
+        twin = None if spec.twin is None else str(spec.twin)
+        start = {**asdict(spec), "model": str(spec.model), "twin": twin, "slots": spec.slots}
+        self._process.send(pack_json(Kind.START, start))
         try:
             async with asyncio.timeout(spec.load_deadline_s):
                 self.warm_up_ms = await self._opened
@@ -152,6 +146,8 @@ class DetectorWorker:
             raise
         self._when = When.RUNNING
         self.deadline_s = max(spec.deadline_s, _MEDIANS_TO_A_HANG * self.warm_up_ms / 1000.0)
+        self._free.extend(range(spec.slots))
+        self._turns.add(spec.slots)
         return self
 
     async def __aexit__(
@@ -173,6 +169,20 @@ class DetectorWorker:
     def pid(self) -> int | None:
         """Of the child process."""
         return self._process.pid
+
+    @property
+    def free(self) -> int:
+        """Slots in which nothing is under way."""
+        return len(self._free)
+
+    @property
+    def collected(self) -> bool:
+        """See `WorkerProcess.collected`."""
+        return self._process.collected
+
+    async def gone(self) -> None:
+        """See `WorkerProcess.gone`."""
+        await self._process.gone()
 
     def kill(self, reason: str) -> None:
         """End this life now."""
@@ -282,4 +292,7 @@ class DetectorWorker:
                 job.future.set_exception(error)
                 job.future.exception()  # a frame whose reader has gone is no unhandled error
         self._jobs.clear()
-        self._turns.release_all()
+        self._turns.withdraw(len(self._free))
+        self._free.clear()
+        if self._own_turns:
+            self._turns.release_all()

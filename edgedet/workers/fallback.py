@@ -1,101 +1,104 @@
-"""The Edge TPU while it answers, the CPU while it does not, and the way back: without a restart by hand, ever."""
+"""The Edge TPUs while they answer, the CPU while none does, and the way back: without a restart by hand, ever."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn
 
 from edgedet.accelerators.devices import EdgeTpu, find
-from edgedet.errors import AcceleratorError, EdgedetError, ModelError, ModelMissing, WorkerLost
+from edgedet.errors import AcceleratorError, WorkerLost
 from edgedet.types import FrameStamp
-from edgedet.workers.backoff import Backoff
-from edgedet.workers.detector import DetectorSpec
+from edgedet.workers.claims import Claims
+from edgedet.workers.detector import SLOTS_PER_INSTANCE, DetectorSpec
+from edgedet.workers.edgetpu_keeper import EdgeTpuKeeper, Means, Patience
+from edgedet.workers.ladder import Reset
 from edgedet.workers.protocol import Limits, RawResult
-from edgedet.workers.supervisor import Detector, DetectorState, Phase
-from edgedet.workers.turns import Share
+from edgedet.workers.reset import ResetHelper
+from edgedet.workers.states import DetectorState, Phase, Recovery
+from edgedet.workers.supervisor import Detector
+from edgedet.workers.turns import Share, Turns
 
-_log = logging.getLogger(__name__)
-
-_LOOK_S = 1.0
-"""How often sysfs is asked whether an Edge TPU has appeared: some ten small files."""
-_MISSING = ("edgetpu_absent", "model_missing")
-"""What is looked for regularly: looking costs little, and it may come at any moment."""
-_LOSSES = ("edgetpu_hung", "edgetpu_crashed", "edgetpu_lost")
-_RELOAD_AFTER = 2
-"""Failures in a row after which a device gets its firmware anew (`Usb.AlwaysDfu`), which takes it some seconds."""
-_GOOD_AFTER_S = 60.0
-"""An Edge TPU that answered for so long was well; what happens to it then is no longer the trouble of before."""
-_SELDOM = Backoff(first_s=1.0, longest_s=600.0)
-"""For a device that is there and keeps failing: each attempt resets it, and most such devices never recover."""
+_PATIENCE = Patience()
 
 
 class PreferringDetector:
-    """An `Answerer` on an Edge TPU with a CPU behind it.
+    """An `Answerer` on Edge TPUs with a CPU behind them.
 
-    The CPU's worker is there from the start and stays: it answers while the Edge TPU is loaded, and the frame after its
-    loss. An absent Edge TPU is looked for every `reprobe_s`, one that fails again and again more and more rarely, and
-    any at once when the kernel sees a new one.
+    Each Edge TPU has a worker of its own, so that one which hangs, crashes or is taken leaves the others alone; all
+    draw from the same turns. The CPU's worker is there from the start and stays: it answers while no Edge TPU does.
     """
 
     def __init__(
         self,
         edgetpu: Callable[[], DetectorSpec],
-        cpu: DetectorSpec,
+        cpu: Callable[[], DetectorSpec | None],
         on_change: Callable[[DetectorState], None] = lambda _state: None,
         *,
-        reprobe_s: float = 30.0,
         cpu_max_fps: float | None = None,
+        patience: Patience = _PATIENCE,
         look: Callable[[], tuple[EdgeTpu, ...]] = find,
-        seldom: Backoff = _SELDOM,
+        helper: ResetHelper | None = None,
+        reset: Reset = "off",
     ) -> None:
         """Assign only.
 
         Args:
-            edgetpu: gives the worker that is preferred, asked before each attempt: which devices there are changes.
-            cpu: the one that stands in for it.
+            edgetpu: gives the worker with all devices that are wanted, asked before each attempt: which there are
+                changes. Raises AcceleratorError where it cannot even be tried.
+            cpu: the worker that stands in for them; None: there is none yet, so it is asked again.
             on_change: called in the event loop with every new state.
-            reprobe_s: seconds between two looks for an Edge TPU that is absent.
             cpu_max_fps: as `Detector`'s `max_fps`, for the CPU only.
+            patience: how long what takes.
             look: tells which Edge TPUs the kernel sees.
-            seldom: pauses between the attempts at a device that keeps failing.
+            helper: who resets a device as root; None: nobody does.
+            reset: the most that the helper may be asked for.
         """
         self.state = DetectorState(Phase.LOADING, "none", 0, "", 0.0, None)
-        self._edgetpu_spec = edgetpu
-        self._slots = max(edgetpu().slots, cpu.slots)
+        self._cpu_spec = cpu
+        self._cpu_max_fps = cpu_max_fps
         self._on_change = on_change
-        self._reprobe_s = reprobe_s
-        self._look = look
-        self._seldom = seldom
-        self._cpu = Detector(cpu, self._on_state, max_fps=cpu_max_fps)
-        self._edgetpu: Detector | None = None
-        self._attempts = 0
+        self._turns = Turns()
+        self._means = Means(edgetpu, self._turns, Claims(), patience, look, helper, reset)
+        self._cpu: Detector | None = None
+        self._keepers: list[EdgeTpuKeeper] = []
         self._fallbacks = 0
-        self.reloads = 0
-        """How often a device that kept failing was opened with its firmware loaded anew."""
-        self._doubt: AcceleratorError | None = None
+        self._on_edgetpu = False
         self._up = asyncio.Event()
         self._granted: Detector | None = None
 
     @property
     def slots(self) -> int:
         """How many frames can be under way at once."""
-        return self._slots
+        cpu = self._cpu_spec()
+        return max(SLOTS_PER_INSTANCE * self._wanted(), cpu.slots if cpu else 0)
 
     @property
     def pids(self) -> tuple[int, ...]:
         """Of the children that live."""
-        return (*(self._edgetpu.pids if self._edgetpu else ()), *self._cpu.pids)
+        return tuple(pid for detector in self._detectors() for pid in detector.pids)
+
+    @property
+    def recovery(self) -> Recovery:
+        """What was done so far to get lost accelerators back."""
+        total = self._cpu.recovery if self._cpu else Recovery()
+        for keeper in self._keepers:
+            total += keeper.recovery
+        return total
 
     async def run(self) -> NoReturn:
-        """Keep both workers."""
+        """Keep the workers."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._cpu.run(), name="detector-cpu")
-            tasks.create_task(self._keep_edgetpu(), name="detector-edgetpu")
-        raise AssertionError("neither of the two ever ends")
+            tasks.create_task(self._keep_cpu(), name="detector-cpu")
+            while True:
+                # One more when another device is plugged in; one that was pulled is waited for.
+                while len(self._keepers) < self._wanted():
+                    keeper = EdgeTpuKeeper(len(self._keepers), self._means, self._tell)
+                    self._keepers.append(keeper)
+                    tasks.create_task(keeper.run(), name=f"edgetpu-{keeper.number}")
+                await asyncio.sleep(self._means.patience.look_s)
+        raise AssertionError("they never end")
 
     async def ready(self) -> None:
         """Wait until one of them answers."""
@@ -106,12 +109,17 @@ class PreferringDetector:
         share = share or Share()
         while True:
             await self._up.wait()
-            detector = self._best()
-            if detector is None:
-                await asyncio.sleep(0)
-            elif await detector.turn_in_this_life(share):
-                # The Edge TPU may have come up meanwhile; the slot was promised by this one.
-                self._granted = detector
+            if not any(keeper.is_up for keeper in self._keepers):
+                granted = await self._turn_of_cpu(share)
+            elif await self._turns.take(share):
+                granted = self._freest()
+                if granted is None:
+                    # The slot that was promised went with its worker.
+                    self._turns.give_back()
+            else:
+                granted = None
+            if granted is not None:
+                self._granted = granted
                 return
 
     def submit(self, picture: memoryview, stamp: FrameStamp, limits: Limits) -> asyncio.Future[RawResult]:
@@ -125,99 +133,76 @@ class PreferringDetector:
         return self._granted.submit(picture, stamp, limits)
 
     def restart(self, reason: str) -> None:
-        """Replace the worker that answers now."""
-        detector = self._best()
-        if detector is not None:
+        """Replace the workers that answer now."""
+        ups = [keeper.detector for keeper in self._keepers if keeper.detector and keeper.is_up]
+        for detector in ups or [detector for detector in (self._cpu,) if detector]:
             detector.restart(reason)
 
-    def _best(self) -> Detector | None:
-        """The one to ask now."""
-        ups = [each for each in (self._edgetpu, self._cpu) if each is not None and each.state.phase is Phase.UP]
-        return ups[0] if ups else None
+    async def _turn_of_cpu(self, share: Share) -> Detector | None:
+        cpu = self._cpu
+        if cpu is None:
+            await asyncio.sleep(0)
+            return None
+        # An Edge TPU may have come up meanwhile; the slot was promised by this one.
+        return cpu if await cpu.turn_in_this_life(share) else None
 
-    async def _keep_edgetpu(self) -> None:
-        failures = 0
+    def _freest(self) -> Detector | None:
+        """The Edge TPU's worker with the most free slots: it is the one that will answer first."""
+        ups = [keeper.detector for keeper in self._keepers if keeper.detector and keeper.is_up]
+        best = max(ups, key=lambda detector: detector.free, default=None)
+        return best if best is not None and best.free else None
+
+    async def _keep_cpu(self) -> None:
         while True:
-            seen = self._look()
-            good, error = await self._live(self._spec_after(failures))
-            failures = 1 if good else failures + 1
-            if _is_news(error, self._doubt):
-                self._doubt = error
-            self._tell()
-            delay_s = self._reprobe_s if error.code in _MISSING else self._seldom.delay_s(failures)
-            if await self._wait_for_another(seen, delay_s):
-                failures = 0
+            spec = self._cpu_spec()
+            if spec is not None:
+                break
+            await asyncio.sleep(self._means.patience.look_s)
+        self._cpu = Detector(spec, lambda _state: self._tell(), max_fps=self._cpu_max_fps)
+        await self._cpu.run()
 
-    def _spec_after(self, failures: int) -> DetectorSpec:
-        """The worker to try. Opening a device resets its port; from the third time on it gets its firmware anew too."""
-        spec = self._edgetpu_spec()
-        if failures < _RELOAD_AFTER or (self._doubt and self._doubt.code in _MISSING):
-            return spec
-        self.reloads += 1
-        return replace(spec, delegate={**spec.delegate, "Usb.AlwaysDfu": "True"})
-
-    async def _live(self, spec: DetectorSpec) -> tuple[bool, AcceleratorError]:
-        """One attempt at the Edge TPU, to its end. Whether it answered for long, and why it ended."""
-        self._attempts += 1
-        self._edgetpu = edgetpu = Detector(spec, self._on_state, attempts=1)
-        keeper = asyncio.get_running_loop().create_task(edgetpu.run(), name="edgetpu-life")
-        since = None
+    def _wanted(self) -> int:
+        """How many Edge TPUs there should be."""
         try:
-            await edgetpu.ready()
-            since = time.monotonic()
-            if self._doubt is not None:
-                _log.info("the Edge TPU answers again")
-                self._doubt = None
-            self._tell()
-            await keeper
-        except AcceleratorError as error:
-            reason = error
-        except ModelError as error:
-            code = "model_missing" if isinstance(error, ModelMissing) else "model_mismatch"
-            reason = AcceleratorError(error.message, hint=error.hint, code=code)
-        except EdgedetError as error:
-            reason = AcceleratorError(error.message, hint=error.hint)
-        finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
-            self._edgetpu = None
-            self._fallbacks += since is not None
-        return since is not None and time.monotonic() - since > _GOOD_AFTER_S, reason
+            return max(1, len(self._means.spec().devices))
+        except AcceleratorError:
+            return 1
 
-    async def _wait_for_another(self, before: tuple[EdgeTpu, ...], delay_s: float) -> bool:
-        """Wait; at the latest until the kernel sees an Edge TPU where it saw none before. Whether it does."""
-        known = {tpu.node for tpu in before}
-        deadline = time.monotonic() + delay_s
-        while (left_s := deadline - time.monotonic()) > 0:
-            await asyncio.sleep(min(_LOOK_S, left_s))
-            nodes = {tpu.node for tpu in self._look()}
-            if nodes - known:
-                return True
-            # One that goes and comes back at the same place is a new one.
-            known &= nodes
-        return False
-
-    def _on_state(self, _state: DetectorState) -> None:
-        self._tell()
+    def _detectors(self) -> list[Detector]:
+        all_of_them = [*(keeper.detector for keeper in self._keepers), self._cpu]
+        return [detector for detector in all_of_them if detector is not None]
 
     def _tell(self) -> None:
-        """Put the two states together and pass the result on where it is new."""
-        best = self._best()
-        if best is not None:
+        """Put the states together and pass the result on where it is new."""
+        ups = [keeper for keeper in self._keepers if keeper.is_up]
+        cpu = self._cpu.state if self._cpu else None
+        if self._on_edgetpu and not ups:
+            self._fallbacks += 1
+            self._turns.release_all()
+        self._on_edgetpu = bool(ups)
+        doubts = [trouble for keeper in self._keepers if not keeper.is_up and (trouble := keeper.trouble)]
+        if ups and ups[0].detector:
+            base = ups[0].detector.state
+        elif cpu is not None:
+            base = cpu
+        else:
+            base = self._without_cpu(doubts)
+        if base.phase is Phase.UP:
             self._up.set()
         else:
             self._up.clear()
-        base = self._cpu.state if best is None else best.state
-        restarts = self._cpu.state.restarts + max(0, self._attempts - 1)
-        doubt = None if best is not None and best is self._edgetpu else self._doubt
-        state = replace(base, restarts=restarts, fallbacks=self._fallbacks, doubt=doubt)
+        state = replace(
+            base,
+            restarts=(cpu.restarts if cpu else 0) + sum(max(0, keeper.attempts - 1) for keeper in self._keepers),
+            fallbacks=self._fallbacks,
+            doubt=doubts[0] if doubts else None,
+            further_doubts=tuple(doubts[1:]),
+            devices=tuple(keeper.device for keeper in ups) if len(self._keepers) > 1 else (),
+        )
         if state != self.state:
             self.state = state
             self._on_change(state)
 
-
-def _is_news(error: AcceleratorError, before: AcceleratorError | None) -> bool:
-    """Whether a reason is another than before. One that hangs again, now while it is loaded, still just hangs."""
-    if before is None or before.code != error.code:
-        return True
-    return error.code not in _LOSSES and error.message != before.message
+    def _without_cpu(self, doubts: list[AcceleratorError]) -> DetectorState:
+        phase = Phase.DOWN if doubts else Phase.LOADING
+        return DetectorState(phase, "none", 0, doubts[0].message if doubts else "", 0.0, None)

@@ -73,6 +73,16 @@ class WorkerProcess:
         """Of the child, while there is one."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def collected(self) -> bool:
+        """Whether nothing is left of the child: false also for one that was killed and hangs in the kernel."""
+        return self._process is None or self._process.returncode is not None
+
+    async def gone(self) -> None:
+        """Wait until nothing is left of the child, however long the kernel keeps it."""
+        if self._process is not None:
+            await self._process.wait()
+
     async def start(self) -> int:
         """Start the child; returns the descriptor of the shared memory, which is the caller's to close.
 

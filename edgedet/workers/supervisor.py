@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from typing import NoReturn, Protocol
 
 from edgedet.errors import AcceleratorError, EdgedetError, ModelError, WorkerLost
@@ -15,36 +14,10 @@ from edgedet.types import FrameStamp
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec, DetectorWorker
 from edgedet.workers.protocol import Limits, RawResult
-from edgedet.workers.turns import Share
+from edgedet.workers.states import DetectorState, Phase, Recovery
+from edgedet.workers.turns import Share, Turns
 
 _log = logging.getLogger(__name__)
-
-
-class Phase(Enum):
-    """Where a detector is in its life."""
-
-    LOADING = "loading"
-    UP = "up"
-    DOWN = "down"
-
-
-@dataclass(frozen=True, slots=True)
-class DetectorState:
-    """What is known of the detector, for health and statistics."""
-
-    phase: Phase
-    backend: str
-    """Who answers: `cpu`, `edgetpu`; `none` unless it is up."""
-    restarts: int
-    """Workers started after the first."""
-    reason: str
-    """Why it is down, in one sentence; empty unless it is."""
-    warm_up_ms: float
-    pid: int | None
-    fallbacks: int = 0
-    """How often something else took over from an Edge TPU that had answered."""
-    doubt: AcceleratorError | None = None
-    """Why the Edge TPU does not answer although it is wanted; its `code` is one of the health codes."""
 
 
 class Answerer(Protocol):
@@ -59,6 +32,10 @@ class Answerer(Protocol):
     @property
     def pids(self) -> tuple[int, ...]:
         """Of the children that live."""
+
+    @property
+    def recovery(self) -> Recovery:
+        """What was done so far to get lost accelerators back."""
 
     async def run(self) -> NoReturn:
         """Keep the workers; see `Detector.run`."""
@@ -88,6 +65,7 @@ class Detector:
         max_fps: float | None = None,
         instead: DetectorSpec | None = None,
         on_instead: Callable[[EdgedetError], None] = lambda _error: None,
+        turns: Turns | None = None,
     ) -> None:
         """Assign only.
 
@@ -99,6 +77,7 @@ class Detector:
             max_fps: frames a second of all cameras together at most, to keep the processor cool; None: no limit.
             instead: the worker to go on with, for good, as soon as the first one fails.
             on_instead: told why, when that happens.
+            turns: whose slots are shared with other detectors, so that `turn` is not to be used; None: its own.
         """
         self.spec = spec
         self._instead = instead
@@ -110,7 +89,10 @@ class Detector:
         self._attempts = attempts
         self._max_fps = max_fps
         self._next_s = 0.0
+        self._turns = turns
         self._worker: DetectorWorker | None = None
+        self.remains: DetectorWorker | None = None
+        """The last worker, where it was killed and the kernel has not let go of it yet."""
         self._up = asyncio.Event()
         self._lost: asyncio.Future[EdgedetError] | None = None
         self._answered = False
@@ -126,6 +108,16 @@ class Detector:
     def pids(self) -> tuple[int, ...]:
         """Of the child, while it is up."""
         return () if self.state.pid is None else (self.state.pid,)
+
+    @property
+    def recovery(self) -> Recovery:
+        """Workers started again."""
+        return Recovery(respawns=self._restarts)
+
+    @property
+    def free(self) -> int:
+        """Slots of the worker that is up in which nothing is under way."""
+        return 0 if self._worker is None else self._worker.free
 
     async def run(self) -> NoReturn:
         """Start workers, one life after another.
@@ -228,7 +220,7 @@ class Detector:
     async def _live(self) -> EdgedetError:
         """One worker's life, from its start to the reason of its end."""
         self._lost = asyncio.get_running_loop().create_future()
-        worker = DetectorWorker(self.spec, self._on_lost)
+        worker = DetectorWorker(self.spec, self._on_lost, self._turns)
         try:
             async with contextlib.AsyncExitStack() as stack:
                 await stack.enter_async_context(worker)
@@ -251,6 +243,7 @@ class Detector:
             return error
         finally:
             self._worker = None
+            self.remains = None if worker.collected else worker
             self._up.clear()
 
     def _on_lost(self, error: EdgedetError) -> None:

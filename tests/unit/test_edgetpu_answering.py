@@ -15,7 +15,7 @@ from edgedet.errors import AcceleratorError, ModelUnsuited, UsageError
 from edgedet.health import DetectorFacts
 from edgedet.settings import DetectorSettings, ModelChoice
 from edgedet.settings.model_choice import choice_of_path
-from edgedet.workers.supervisor import DetectorState, Phase
+from edgedet.workers.states import DetectorState, Phase
 from software_edgetpu.compiled import compiled_from
 
 BOTH, CPU_ONLY = DetectorSettings(), DetectorSettings(accelerators=("cpu",))
@@ -98,11 +98,17 @@ def test_a_usb_2_port_is_said_while_the_edge_tpu_answers(files: Files, speed: in
     assert [reason.code for reason in facts.reasons] == codes
 
 
-def test_a_model_without_a_compiled_file_says_which_one_is_missing(files: Files) -> None:
-    facts = detector_facts(ON_CPU, Files(files.cpu, None), edgetpu_wanted=True)
-    code, message = only_reason(facts)
-    assert code == "edgetpu_absent"
-    assert "There is no m_edgetpu.tflite" in message
+def test_of_two_edge_tpus_the_one_that_goes_on_is_named(files: Files) -> None:
+    state = DetectorState(Phase.UP, "edgetpu", 1, "", 5.0, 1, doubt=HUNG, devices=("usb:1",))
+    _, message = only_reason(detector_facts(state, files, edgetpu_wanted=True))
+    assert "no answer; usb:1 answers." in message
+
+
+def test_each_lost_edge_tpu_is_a_reason_of_its_own(files: Files) -> None:
+    gone = AcceleratorError("no Edge TPU pci:0", hint="Look at its cable.", code="edgetpu_absent")
+    state = DetectorState(Phase.UP, "cpu", 1, "", 5.0, 1, doubt=HUNG, further_doubts=(gone,))
+    facts = detector_facts(state, files, edgetpu_wanted=True)
+    assert [reason.code for reason in facts.reasons] == ["edgetpu_hung", "edgetpu_absent"]
 
 
 def test_who_does_not_want_an_edge_tpu_hears_nothing_of_it(files: Files) -> None:

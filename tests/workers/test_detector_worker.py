@@ -15,7 +15,8 @@ from edgedet.types import FrameStamp
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec, DetectorWorker
 from edgedet.workers.protocol import Limits
-from edgedet.workers.supervisor import Detector, DetectorState, Phase
+from edgedet.workers.states import DetectorState, Phase
+from edgedet.workers.supervisor import Detector
 from edgedet.workers.turns import Share
 
 LIMITS = Limits(0.25, 0.7, 300)

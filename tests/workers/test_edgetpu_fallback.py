@@ -18,9 +18,10 @@ from edgedet.errors import EdgedetError
 from edgedet.types import FrameStamp
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec
+from edgedet.workers.edgetpu_keeper import Patience
 from edgedet.workers.fallback import PreferringDetector
 from edgedet.workers.protocol import Limits, RawResult
-from edgedet.workers.supervisor import DetectorState
+from edgedet.workers.states import DetectorState
 from software_edgetpu.library import SoftwareEdgeTpu
 
 LIMITS = Limits(0.25, 0.7, 300)
@@ -67,9 +68,8 @@ async def running(
     kernel: list[EdgeTpu] = []
     now = spec if callable(spec) else lambda: spec
     cpu = replace(now(), model=BUNDLED_MODEL, backend="cpu", instances=1, twin=None)
-    detector = PreferringDetector(
-        now, cpu, states.append, reprobe_s=reprobe_s, look=lambda: tuple(kernel), seldom=seldom
-    )
+    patience = Patience(reprobe_s, seldom, look_s=0.2, settle_s=0.5)
+    detector = PreferringDetector(now, lambda: cpu, states.append, patience=patience, look=lambda: tuple(kernel))
     keeper = asyncio.get_running_loop().create_task(detector.run())
     try:
         yield Bench(detector, states, kernel, picture)
@@ -232,7 +232,7 @@ async def test_one_that_keeps_failing_is_opened_with_its_firmware_loaded_anew(
             "usb:0",
             "usb:0 Usb.AlwaysDfu=True",
         ]
-        assert bench.detector.reloads >= 1
+        assert bench.detector.recovery.reloads >= 1
         edgetpu.script(prepare="ok")
         await bench.until_on("edgetpu")
 
