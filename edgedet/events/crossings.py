@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 Direction = Literal["in", "out"]
 
-_MARGIN_SHARE = 0.04
-"""Of the object's own extent: the edges of a box tremble in proportion to its size."""
-_MARGIN_LEAST = 0.004
-_MARGIN_MOST = 0.015
-"""Fractions of the frame: a large object is told to have crossed before it is far away."""
+_HOLDS_NS = 300_000_000
+"""How long an object is seen on the other side before it has crossed: a box trembles, but not to one side only."""
 _FIRST_SHARE = 0.3
 """Of the margin: people come out of a door right behind the line that is drawn across it."""
 
 
-def margin_of(extent: float) -> float:
-    """How far beyond a line an object of this extent must be before it counts as on that side."""
-    return min(max(_MARGIN_SHARE * extent, _MARGIN_LEAST), _MARGIN_MOST)
+@dataclass(frozen=True, slots=True)
+class _Margin:
+    """A distance from the line, as a share of the object's extent across it: boxes tremble in proportion to that."""
+
+    share: float
+    least: float
+    """Fractions of the frame."""
+    most: float
+
+    def of(self, extent: float) -> float:
+        return min(max(self.share * extent, self.least), self.most)
+
+
+_BESIDE = _Margin(0.04, 0.004, 0.015)
+"""So far from the line an object is on one side of it; between the two margins it is where it was."""
+_BEYOND = _Margin(0.15, 0.015, 0.05)
+"""So far from the line no trembling reaches: it has crossed at once."""
 
 
 class Passage:
     """What is known of one object and one line. Positions are those of `Axis.position`."""
 
-    __slots__ = ("_crossed", "_last", "_side")
+    __slots__ = ("_crossed", "_last", "_side", "_turned")
 
     def __init__(self) -> None:
         self._last: tuple[float, float] | None = None
         self._side = 0
+        self._turned: tuple[int, int] | None = None
         self._crossed = 0.0
 
     def forget(self) -> None:
         """Nobody looked: where it is next is a beginning, and no crossing."""
-        self._last, self._side = None, 0
+        self._last, self._side, self._turned = None, 0, None
 
-    def step(self, along: float, across: float, margin: float) -> Direction | None:
+    def step(self, along: float, across: float, extent: float, now_ns: int) -> Direction | None:
         """Take a position where the object was seen; says that it has crossed.
 
         The way between two positions is taken as straight, so that what jumps over the line between two frames has
@@ -45,10 +58,25 @@ class Passage:
             if (before < 0.0) != (across < 0.0):
                 self._crossed = before_along + (along - before_along) * before / (before - across)
         self._last = (along, across)
-        if abs(across) < (margin if self._side else margin * _FIRST_SHARE):
+        side, distance, beside = -1 if across < 0.0 else 1, abs(across), _BESIDE.of(extent)
+        if self._side == 0:
+            self._side = side if distance >= beside * _FIRST_SHARE else 0
+        elif side == self._side or distance < beside:
+            self._turned = None
+        elif distance >= _BEYOND.of(extent):
+            return self._settle(side)
+        elif self._turned is None:
+            self._turned = (side, now_ns)
+        return self.wait(now_ns)
+
+    def wait(self, now_ns: int) -> Direction | None:
+        """Let time go by without a sighting; says that the object was last seen on the other side, a while ago."""
+        if self._turned is None or now_ns - self._turned[1] < _HOLDS_NS:
             return None
-        side = -1 if across < 0.0 else 1
-        was, self._side = self._side, side
-        if was in (0, side) or not 0.0 <= self._crossed <= 1.0:
+        return self._settle(self._turned[0])
+
+    def _settle(self, side: int) -> Direction | None:
+        self._side, self._turned = side, None
+        if not 0.0 <= self._crossed <= 1.0:
             return None
         return "in" if side > 0 else "out"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgedet.events.crossings import Direction, Passage, margin_of
+from edgedet.events.crossings import Direction, Passage
 from edgedet.events.evidence import Evidence
 from edgedet.events.rest import Rest
 from edgedet.events.rules import EventRules
@@ -113,7 +113,7 @@ class Life:
             self._top_score = max(self._top_score, track.score)
             self._evidence.add(track.score, track.box, moment.now_ns)
             self._rest.step(track.box, self._ground.rules.stationary_after_s, moment.now_ns)
-            self._cross(track.box)
+        self._cross(track.box if seen else None, moment.now_ns)
         events = []
         if self.id is None:
             self.label = track.label
@@ -180,10 +180,14 @@ class Life:
             *(self._event(EventKind.ZONE_ENTER, moment.at_ns, zone=zone) for zone in come),
         ]
 
-    def _cross(self, box: Box) -> None:
+    def _cross(self, box: Box | None, now_ns: int) -> None:
         for rule, axis in self._ground.lines:
-            along, across = axis.position((box.x1 + box.x2) / 2, box.y2)
-            direction = self._passages[rule.name].step(along, across, margin_of(axis.extent(box)))
+            passage = self._passages[rule.name]
+            if box is None:
+                direction = passage.wait(now_ns)
+            else:
+                along, across = axis.position((box.x1 + box.x2) / 2, box.y2)
+                direction = passage.step(along, across, axis.extent(box), now_ns)
             if direction is not None:
                 self._crossed.append((rule.name, direction))
 

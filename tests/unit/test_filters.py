@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from edgedet.events.filters import Filters, LabelFilter
@@ -43,3 +45,35 @@ def test_the_ratio_is_that_of_pixels_not_of_fractions() -> None:
 def test_a_box_without_height_is_no_division_by_zero() -> None:
     filters = Filters(0.0, {"car": LabelFilter()})
     assert filters.accepted(result(seen("car", 0.9, Box(0.1, 0.5, 0.2, 0.5)))) == ()
+
+
+def by_night(*found: Detection) -> FrameResult:
+    by_day = result(*found)
+    return replace(by_day, stamp=replace(by_day.stamp, night=True))
+
+
+def test_by_night_the_night_s_threshold_holds() -> None:
+    filters = Filters(0.5, night_min_score=0.3)
+    assert not filters.accepted(result(seen("cat", 0.4)))
+    assert filters.accepted(by_night(seen("cat", 0.4)))
+    assert filters.weakest == 0.3
+
+
+@pytest.mark.parametrize(
+    ("limits", "general", "threshold"),
+    [
+        (LabelFilter(), None, 0.5),
+        (LabelFilter(), 0.3, 0.3),
+        (LabelFilter(min_score=0.8), 0.3, 0.8),
+        (LabelFilter(min_score=0.8, night_min_score=0.4), 0.3, 0.4),
+        (LabelFilter(night_min_score=0.4), None, 0.4),
+    ],
+)
+def test_what_is_said_of_a_label_goes_before_what_is_general(
+    limits: LabelFilter, general: float | None, threshold: float
+) -> None:
+    assert Filters(0.5, {"cat": limits}, general).threshold("cat", night=True) == threshold
+
+
+def test_a_night_s_threshold_of_one_label_is_what_the_detector_must_let_through() -> None:
+    assert Filters(0.5, {"cat": LabelFilter(min_score=0.8, night_min_score=0.2)}).weakest == 0.2

@@ -1,0 +1,102 @@
+"""What stands: told once, and silent until it moves or leaves."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from event_stage import SQUARE, Actor, Point, Stage, path, rules, still
+
+CAR = Actor(still(0.5, 0.6), label="car", wide=0.3, tall=0.2)
+
+
+def jittery(seed: int, x: float = 0.5, y: float = 0.6, share: float = 0.04) -> Actor:
+    draw = random.Random(seed)
+
+    def way(_: float) -> Point:
+        return x + draw.gauss(0.0, share * 0.3), y + draw.gauss(0.0, share * 0.2)
+
+    return replace(CAR, way=way)
+
+
+@pytest.mark.parametrize("fps", [1.0, 3.0, 10.0, 30.0])
+def test_a_parked_car_is_reported_once(fps: float) -> None:
+    stage = Stage(rules(stationary_after_s=10.0), fps=fps).play(120.0, jittery(1))
+    assert stage.kinds == ["new", "update"]
+    assert [event.stationary for _, event in stage.told] == [False, True]
+    assert 10.0 <= stage.when("update")[0] <= 10.0 + max(0.5, 2.0 / fps)
+    assert stage.lives.counts.objects == {"car": 1}
+    assert stage.lives.counts.active == {}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_trembling_of_a_detector_is_no_movement(seed: int) -> None:
+    stage = Stage(rules(stationary_after_s=5.0), fps=5.0).play(300.0, jittery(seed, share=0.08))
+    assert stage.kinds == ["new", "update"]
+
+
+def test_a_box_that_is_wrong_for_a_frame_is_no_movement() -> None:
+    wild = replace(CAR, way=lambda at_s: (0.9, 0.3) if round(at_s * 5) % 40 == 39 else (0.5, 0.6))
+    assert Stage(rules(stationary_after_s=5.0), fps=5.0).play(120.0, wild).kinds == ["new", "update"]
+
+
+def test_what_stands_is_silent_however_well_it_is_seen() -> None:
+    brighter = replace(CAR, score=lambda at_s: min(0.95, 0.6 + at_s / 200))
+    stage = Stage(rules(stationary_after_s=5.0)).play(100.0, brighter)
+    assert stage.kinds == ["new", "update"]
+
+
+def test_a_car_that_drives_off_is_told_to_move_and_then_to_be_gone() -> None:
+    leaving = replace(CAR, way=path((0.0, 0.5, 0.6), (30.0, 0.5, 0.6), (34.0, 1.1, 0.6)))
+    stage = Stage(rules(stationary_after_s=10.0)).play(40.0, leaving)
+    assert stage.kinds == ["new", "update", "update", "end left"]
+    assert [event.stationary for _, event in stage.told] == [False, True, False, False]
+    assert 30.0 < stage.when("update")[1] < 32.5
+
+
+def test_a_car_that_comes_and_parks_is_stationary_some_time_after_it_stopped() -> None:
+    parking = replace(CAR, way=path((0.0, 0.0, 0.6), (5.0, 0.5, 0.6), (60.0, 0.5, 0.6)))
+    stage = Stage(rules(stationary_after_s=10.0)).play(60.0, parking)
+    assert stage.kinds == ["new", "update"]
+    assert 14.5 <= stage.when("update")[0] <= 16.0
+
+
+def test_a_stroll_is_never_stationary() -> None:
+    stroll = Actor(path((0.0, 0.1, 0.8), (60.0, 0.9, 0.8)))
+    stage = Stage(rules(stationary_after_s=10.0), fps=3.0).play(60.0, stroll)
+    assert not any(event.stationary for _, event in stage.told)
+
+
+def test_somebody_who_walks_towards_the_camera_is_not_stationary() -> None:
+    draw = Stage(rules(stationary_after_s=5.0), fps=5.0)
+    for step in range(150):
+        size = 0.1 * 1.02**step
+        draw.play(0.2, Actor(still(0.5, 0.5), wide=size / 3, tall=size))
+    assert not any(event.stationary for _, event in draw.told)
+
+
+def test_somebody_who_passes_in_front_of_a_parked_car_does_not_move_it() -> None:
+    def half_hidden(at_s: float) -> Point:
+        return (0.56, 0.6) if 20.0 < at_s < 22.0 else (0.5, 0.6)
+
+    stage = Stage(rules(stationary_after_s=5.0)).play(60.0, replace(CAR, way=half_hidden))
+    assert stage.kinds == ["new", "update"]
+
+
+def test_what_stands_and_is_hidden_for_a_while_stands_on() -> None:
+    stage = Stage(rules(stationary_after_s=5.0)).play(30.0, replace(CAR, hidden=lambda at_s: 10.0 < at_s < 12.5))
+    assert stage.kinds == ["new", "update"]
+
+
+def test_what_stands_in_a_zone_enters_it_and_is_reported_there() -> None:
+    stage = Stage(rules(zones=[SQUARE], stationary_after_s=5.0)).play(30.0, jittery(2))
+    assert stage.kinds == ["new", "zone_enter square", "update"]
+    assert stage.lives.counts.zones == {"square": {"car": 1}}
+
+
+def test_who_stops_and_goes_is_told_each_time_it_stands() -> None:
+    stops = path((0.0, 0.2, 0.6), (15.0, 0.2, 0.6), (18.0, 0.7, 0.6), (40.0, 0.7, 0.6))
+    stage = Stage(rules(stationary_after_s=5.0)).play(40.0, Actor(stops))
+    assert [event.stationary for _, event in stage.told] == [False, True, False, True]
