@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+_EDGE = 0.004
+"""A box that is nearer to the picture's edge goes on beyond it; a pixel and a half of a 320 pixel view."""
 _LEAST_SIDE = 1e-3
 _LEAST_SCALE = 0.01
 
@@ -33,13 +35,16 @@ class Motion:
     """Standard deviation of a detected width or height."""
     first_speed: float = 1.2
     """Standard deviation of the speed of something that was seen once, sizes a second."""
-    first_growth: float = 0.3
+    first_growth: float = 0.5
     """The same for width and height."""
-    place_push: float = 1.5
+    pose: float = 0.25
+    """Standard deviation of width and height from one frame to the next for other reasons: limbs, and what hides them.
+    In widths and heights."""
+    place_push: float = 1.2
     """How speeds change: sizes a second, after one second."""
     size_push: float = 0.5
     """The same for width and height."""
-    speed_memory_s: float = 3.0
+    speed_memory_s: float = 5.0
     """Time after which a speed has faded to 37 %, seconds."""
     growth_memory_s: float = 0.5
     """The same for width and height."""
@@ -65,17 +70,22 @@ class BoxFilters:
         boxes: Floats = self._state[0]
         return boxes
 
-    @property
-    def speeds(self) -> Floats:
-        """Change of `boxes` a second: shape (n, 4)."""
-        speeds: Floats = self._state[1]
-        return speeds
+    def distances(self, expected: Floats, measured: Floats) -> Floats:
+        """How unlikely it is that what was measured is what was expected: squared Mahalanobis distances.
 
-    @property
-    def doubts(self) -> Floats:
-        """Standard deviations of `boxes`: shape (n, 4)."""
-        doubts: Floats = np.sqrt(self._state[2])
-        return doubts
+        Args:
+            expected: shape (n, 4), for each row of `boxes` what of it can be seen.
+            measured: shape (m, 4).
+
+        Returns:
+            Shape (n, m), without a unit, at least 0.
+        """
+        boxes = self._state[0]
+        variance = self._state[2] + self._noise * _squared_scale(boxes)
+        variance[:, 2:] += (self._motion.pose * boxes[:, 2:]) ** 2
+        apart = expected[:, None, :] - measured
+        distances: Floats = np.einsum("ijk,ik->ij", apart * apart, 1.0 / variance)
+        return distances
 
     def predict(self, seconds: float) -> None:
         """Move everything on by that time, at least 0."""
@@ -149,3 +159,33 @@ def _passage(seconds: float, memory_s: float) -> tuple[float, float, float, floa
     moved = memory_s * faded
     pushed_place = max(0.0, memory_s**2 * (seconds - moved - 0.5 * memory_s * faded**2))
     return moved, kept, pushed_place, 0.5 * moved**2, 0.5 * memory_s * (1.0 - kept**2)
+
+
+def in_picture(boxes: Floats) -> Floats:
+    """Corners of what is in the picture of boxes given by centre and size; both of shape (n, 4)."""
+    half = 0.5 * boxes[:, 2:]
+    corners: Floats = np.clip(np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), axis=1), 0.0, 1.0)
+    return corners
+
+
+def centred(corners: Floats) -> Floats:
+    """Centre and size of boxes given by their corners; both of shape (n, 4)."""
+    low, high = corners[:, :2], corners[:, 2:]
+    return np.concatenate((0.5 * (low + high), high - low), axis=1)
+
+
+def completed(corners: Floats, expected: Floats) -> Floats:
+    """Centre and size of what was seen, with what the picture's edge cuts off as far as the expected size tells.
+
+    Otherwise who walks out would seem to shrink and to slow down, and would be expected back.
+
+    Args:
+        corners: what was seen, shape (n, 4).
+        expected: `BoxFilters.boxes` of the same objects, shape (n, 4).
+    """
+    measured = centred(corners)
+    low, high = corners[:, :2] <= _EDGE, corners[:, 2:] >= 1.0 - _EDGE
+    hidden = np.where(low != high, np.maximum(0.0, expected[:, 2:] - measured[:, 2:]), 0.0)
+    measured[:, 2:] += hidden
+    measured[:, :2] += np.where(low, -0.5, 0.5) * hidden
+    return measured

@@ -7,6 +7,7 @@ there all ages are seconds: frames are dropped by design, so that their number s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedet.assignment import assign
-from edgedet.kalman import BoxFilters, Floats, Motion
+from edgedet.kalman import BoxFilters, Floats, Motion, centred, completed, in_picture
 from edgedet.types import Box, Detection, Track
 
 Rows = NDArray[np.intp]
 
 _LONGEST_STEP_S = 2.0
 """Further ahead nothing can be foretold; the doubt after that long covers whatever is left of a picture."""
-_EDGE = 0.004
-"""A box that is nearer to the picture's edge goes on beyond it; a pixel and a half of a 320 pixel view."""
+_SAME_BOX = 0.85
+"""Two boxes of one frame that overlap more are one object with two labels: detectors suppress within a label only."""
+_OUTSIDE = 0.2
+"""A track of which less is in the picture has left it."""
 
 
 class Tracker(Protocol):
@@ -66,19 +69,26 @@ class TrackRules:
     """The same for one that should have left the picture."""
     forget_s: float = 60.0
     """After so many seconds without a frame nothing is remembered, unless the camera was known to be blind."""
-    least_overlap: float = 0.15
-    """In the first round: least overlap (intersection over union) of where an object should be and a box, both made
-    wider by what is not known about the object's place."""
-    least_weak_overlap: float = 0.4
-    """The same in the second round."""
-    widening: float = 1.0
-    """By how many standard deviations boxes are made wider."""
-    other_label: float = 0.3
-    """How much worse, as overlap, a box of another label fits."""
+    likely: float = 12.0
+    """A box may belong to an object if its distance from where the object should be, in standard deviations, squared
+    and summed over centre and size, is below. 98 % of an object's own boxes are."""
+    enough_overlap: float = 0.2
+    """Or if it overlaps so much with where the object should be: things turn faster than a filter believes.
+    Intersection over union."""
+    misfit: float = 0.925
+    """A good box that fits worse belongs to something else. 0 is a perfect fit; 1 is no overlap at the edge of what is
+    likely."""
+    weak_misfit: float = 0.6
+    """The same for weak boxes."""
+    unseen_misfit: float = 0.2
+    """How much worse a box fits for every second that the object has not been seen, up to two: whoever was there a
+    moment ago chooses first."""
+    other_label_misfit: float = 0.5
+    """How much worse a box of another label fits."""
     vote_memory_s: float = 5.0
     """Time after which a vote for a label counts 37 % of what it did, seconds."""
-    duplicate_overlap: float = 0.75
-    """Two tracks that overlap more are one object seen twice. Intersection over union."""
+    double_overlap: float = 0.75
+    """What appears where something else is already, with more overlap, is the same thing. Intersection over union."""
     motion: Motion = field(default_factory=Motion)
 
 
@@ -154,51 +164,52 @@ class ByteTracker(Tracker):
         good, weak = np.flatnonzero(seen.good), np.flatnonzero(~seen.good)
         if not len(tracks) or not len(seen.scores):
             return good
-        costs = self._costs(seen)
-        pairs = _pairs(costs, tracks, good, 1.0 - 0.5 * rules.least_overlap)
+        misfits = self._misfits(seen)
+        pairs = _pairs(misfits, tracks, good, rules.misfit)
         first = {row for row, _ in pairs}
         rest = np.array([row for row in tracks.tolist() if row not in first], dtype=np.intp)
-        pairs += _pairs(costs, rest, weak, 1.0 - rules.least_weak_overlap)
+        pairs += _pairs(misfits, rest, weak, rules.weak_misfit)
         if pairs:
             self._see(seen, pairs, at_ns)
         taken = {column for _, column in pairs}
         return np.array([column for column in good.tolist() if column not in taken], dtype=np.intp)
 
-    def _costs(self, seen: _Seen) -> Floats:
-        """How badly each detection fits each track: 0 for a perfect fit, from 1 on for none; shape (tracks, boxes)."""
+    def _misfits(self, seen: _Seen) -> Floats:
+        """How badly each box fits each track, see `TrackRules`; infinite where it cannot be; shape (tracks, boxes)."""
         rules = self._rules
-        filters = self._filters
-        there = _inside(filters.boxes)
-        margins = rules.widening * filters.doubts[:, :2]
-        plain, widened = _overlaps(there, seen.corners, margins)
+        expected = in_picture(self._filters.boxes)
+        overlap = _overlaps(expected, seen.corners)
+        unlikely = self._filters.distances(centred(expected), centred(seen.corners))
+        misfits: Floats = 0.5 * (1.0 - overlap) + 0.5 * np.minimum(1.0, unlikely / rules.likely)
+        misfits[(unlikely > rules.likely) & (overlap < rules.enough_overlap)] = np.inf
+        unseen = np.array([min(2.0, self._now_s - life.seen_s) for life in self._lives])
         classes = np.array([life.class_id for life in self._lives])
-        costs: Floats = 1.0 - 0.5 * (plain + widened)
-        costs[widened < rules.least_overlap] = 2.0
-        costs += rules.other_label * (classes[:, None] != seen.classes)
-        return costs
+        misfits += rules.unseen_misfit * unseen[:, None]
+        misfits += rules.other_label_misfit * (classes[:, None] != seen.classes)
+        return misfits
 
     def _see(self, seen: _Seen, pairs: list[tuple[int, int]], at_ns: int) -> None:
         rows = np.array([row for row, _ in pairs], dtype=np.intp)
         columns = np.array([column for _, column in pairs], dtype=np.intp)
-        measured = _completed(seen.corners[columns], self._filters.boxes[rows])
+        measured = completed(seen.corners[columns], self._filters.boxes[rows])
         trust = np.where(seen.good[columns], 1.0, np.maximum(0.2, seen.scores[columns] / self._rules.high_score))
         self._filters.correct(rows, measured, trust)
         for row, column in pairs:
             life = self._lives[row]
-            faded = float(np.exp((life.seen_s - self._now_s) / self._rules.vote_memory_s))
+            faded = math.exp((life.seen_s - self._now_s) / self._rules.vote_memory_s)
             life.see(seen.detections[column], seen.index[column], at_ns, self._now_s, faded)
             life.hits += bool(seen.good[column])
 
     def _begin(self, seen: _Seen, loose: Rows, at_ns: int) -> None:
         """Start a track for what belongs to nothing known."""
         fresh = loose[seen.scores[loose] >= self._rules.new_score]
-        if len(fresh) and self._lives:
-            plain, _ = _overlaps(_inside(self._filters.boxes), seen.corners[fresh], np.zeros((len(self._lives), 2)))
-            held = np.array([life.detection is not None for life in self._lives])
-            fresh = fresh[~(plain[held] > self._rules.duplicate_overlap).any(axis=0)]
+        held = [row for row, life in enumerate(self._lives) if life.detection is not None]
+        if len(fresh) and held:
+            overlaps = _overlaps(in_picture(self._filters.boxes[held]), seen.corners[fresh])
+            fresh = fresh[~(overlaps > self._rules.double_overlap).any(axis=0)]
         if not len(fresh):
             return
-        self._filters.add(_centred(seen.corners[fresh]))
+        self._filters.add(centred(seen.corners[fresh]))
         for column in fresh.tolist():
             found = seen.detections[column]
             self._last_id += 1
@@ -214,13 +225,13 @@ class ByteTracker(Tracker):
         if not self._lives:
             return
         boxes = self._filters.boxes
-        inside = _inside(boxes)
+        inside = in_picture(boxes)
         shown = np.prod(np.maximum(0.0, inside[:, 2:] - inside[:, :2]), axis=1) / (boxes[:, 2] * boxes[:, 3])
         staying = []
         for row, (life, share) in enumerate(zip(self._lives, shown.tolist(), strict=True)):
             life.confirmed |= life.hits >= rules.confirm_hits and self._now_s - life.first_s >= rules.confirm_s
             keep_s = rules.keep_s if life.confirmed else rules.keep_tentative_s
-            if share < 0.2:
+            if share < _OUTSIDE:
                 keep_s = min(keep_s, rules.keep_outside_s)
             if life.detection is not None or self._now_s - life.seen_s <= keep_s:
                 staying.append(row)
@@ -244,7 +255,7 @@ class ByteTracker(Tracker):
                 life.first_ns,
                 life.seen_ns,
             )
-            for life, corners in zip(self._lives, _inside(self._filters.boxes).tolist(), strict=True)
+            for life, corners in zip(self._lives, in_picture(self._filters.boxes).tolist(), strict=True)
         )
 
 
@@ -272,8 +283,7 @@ class _Seen:
         usable = usable[np.argsort(-scores[usable], kind="stable")]
         corners = corners[usable]
         if len(usable) > 1:
-            plain, _ = _overlaps(corners, corners, np.zeros((len(usable), 2)))
-            double = np.triu(plain > 0.85, 1).any(axis=0)
+            double = np.triu(_overlaps(corners, corners) > _SAME_BOX, 1).any(axis=0)
             usable, corners = usable[~double], corners[~double]
         kept = [detections[index] for index in usable.tolist()]
         classes = np.array([d.class_id for d in kept], dtype=np.int64)
@@ -286,45 +296,13 @@ def _pairs(costs: Floats, rows: Rows, columns: Rows, limit: float) -> list[tuple
     return [(int(rows[row]), int(columns[column])) for row, column in assign(costs[np.ix_(rows, columns)], limit)]
 
 
-def _overlaps(boxes: Floats, others: Floats, margins: Floats) -> tuple[Floats, Floats]:
-    """Intersection over union of each with each, as they are and with both made wider by the first one's margins.
-
-    Args:
-        boxes: corners, shape (n, 4).
-        others: corners, shape (m, 4).
-        margins: to the left and right, above and below; shape (n, 2).
-
-    Returns:
-        Two of shape (n, m), in [0, 1].
-    """
-    common = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
-    sides, other_sides = boxes[:, 2:] - boxes[:, :2], others[:, 2:] - others[:, :2]
-    shared = np.maximum(common, 0.0).prod(axis=2)
-    plain = shared / np.maximum(sides.prod(axis=1)[:, None] + other_sides.prod(axis=1) - shared, 1e-12)
-    wider = 2.0 * margins
-    shared = np.maximum(common + wider[:, None, :], 0.0).prod(axis=2)
-    whole = (sides + wider).prod(axis=1)[:, None] + (other_sides + wider[:, None, :]).prod(axis=2)
-    return plain, shared / np.maximum(whole - shared, 1e-12)
-
-
-def _inside(boxes: Floats) -> Floats:
-    """Corners of what is in the picture of boxes given by centre and size; both of shape (n, 4)."""
-    half = 0.5 * boxes[:, 2:]
-    return np.clip(np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), axis=1), 0.0, 1.0)
-
-
-def _centred(corners: Floats) -> Floats:
-    return np.concatenate((0.5 * (corners[:, :2] + corners[:, 2:]), corners[:, 2:] - corners[:, :2]), axis=1)
-
-
-def _completed(corners: Floats, expected: Floats) -> Floats:
-    """Centre and size of what was seen, with what the picture's edge cuts off as far as the expected size tells.
-
-    Otherwise who walks out would seem to shrink and to slow down, and would be expected back.
-    """
-    measured = _centred(corners)
-    low, high = corners[:, :2] <= _EDGE, corners[:, 2:] >= 1.0 - _EDGE
-    hidden = np.where(low != high, np.maximum(0.0, expected[:, 2:] - measured[:, 2:]), 0.0)
-    measured[:, 2:] += hidden
-    measured[:, :2] += np.where(low, -0.5, 0.5) * hidden
-    return measured
+def _overlaps(boxes: Floats, others: Floats) -> Floats:
+    """Intersection over union of each with each, in [0, 1]: corners of shape (n, 4) and (m, 4) give (n, m)."""
+    left, top, right, bottom = boxes.T[:, :, None]
+    left_, top_, right_, bottom_ = others.T
+    width = np.minimum(right, right_) - np.maximum(left, left_)
+    height = np.minimum(bottom, bottom_) - np.maximum(top, top_)
+    shared = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+    whole = (right - left) * (bottom - top) + (right_ - left_) * (bottom_ - top_) - shared
+    overlaps: Floats = shared / np.maximum(whole, 1e-12)
+    return overlaps
