@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from edgedet.channel import EndOfStream, Latest
 from edgedet.errors import EdgedetError, WorkerLost
 from edgedet.types import FrameResult, Inference
-from edgedet.workers.camera import Frame
+from edgedet.workers.frame import Frame
 from edgedet.workers.protocol import Limits, RawResult, detections_of
 from edgedet.workers.supervisor import Answerer
 from edgedet.workers.turns import Share

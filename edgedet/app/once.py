@@ -16,8 +16,9 @@ from edgedet.errors import AcceleratorError, EdgedetError, ModelUnsuited, Source
 from edgedet.events.filters import Filters
 from edgedet.pipeline import Seen, capture, every_frame, newest_frames
 from edgedet.stage_times import Samples
-from edgedet.workers.camera import CameraSpec, CameraWorker, Frame, Opened
+from edgedet.workers.camera import CameraSpec, CameraWorker, Opened
 from edgedet.workers.detector import DetectorSpec
+from edgedet.workers.frame import Frame
 from edgedet.workers.protocol import Limits
 from edgedet.workers.supervisor import Detector
 

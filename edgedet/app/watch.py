@@ -14,7 +14,8 @@ from edgedet.events.filters import Filters
 from edgedet.health import CameraFacts, CameraState, Code, Reason
 from edgedet.pipeline import Seen, capture, every_frame, newest_frames
 from edgedet.workers.backoff import Backoff
-from edgedet.workers.camera import CameraSpec, CameraWorker, Frame, Opened
+from edgedet.workers.camera import CameraSpec, CameraWorker, Opened
+from edgedet.workers.frame import Frame
 from edgedet.workers.protocol import Limits
 from edgedet.workers.supervisor import Answerer
 from edgedet.workers.turns import Share

@@ -13,13 +13,15 @@ from types import TracebackType
 from typing import Self
 
 from edgedet.errors import EdgedetError, SourceError, SourceLost, WorkerLost
-from edgedet.types import FrameStamp, PixelFormat, ViewSize
+from edgedet.types import ViewSize
 from edgedet.workers import memory
 from edgedet.workers.failure import read_failure
+from edgedet.workers.frame import Frame
+from edgedet.workers.picture_desk import PictureDesk
+from edgedet.workers.pictures import PictureOrder
 from edgedet.workers.process import ChildSpec, WorkerProcess
 from edgedet.workers.protocol import (
     Kind,
-    Ticket,
     pack_json,
     pack_release,
     unpack_ended,
@@ -71,38 +73,6 @@ class Opened:
     """How many there will be, as far as the source says; None where it does not."""
 
 
-class Frame:
-    """A frame in shared memory. Give it back with `release`; the source has few slots."""
-
-    __slots__ = ("_detect", "_full", "_release", "pixel_format", "stamp")
-
-    def __init__(
-        self, ticket: Ticket, detect: memoryview, full: memoryview | None, release: Callable[[int], None]
-    ) -> None:
-        self.stamp: FrameStamp = ticket.stamp
-        self.pixel_format: PixelFormat = ticket.pixel_format
-        self._detect = detect
-        self._full = full
-        self._release: tuple[Callable[[int], None], int] | None = (release, ticket.slot)
-
-    @property
-    def detect(self) -> memoryview:
-        """The letterboxed picture, RGB, height x width x 3 bytes; valid until `release`."""
-        return self._detect
-
-    @property
-    def full(self) -> memoryview | None:
-        """The full picture in `pixel_format`, or None; valid until `release`."""
-        return None if self.pixel_format is PixelFormat.NONE else self._full
-
-    def release(self) -> None:
-        """Give the slot back. Doing it twice is harmless."""
-        if self._release is not None:
-            release, slot = self._release
-            self._release = None
-            release(slot)
-
-
 class CameraWorker:
     """A source in a child process, for one life. Enter it, iterate `frames()`, leave it."""
 
@@ -121,12 +91,14 @@ class CameraWorker:
         )
         child = ChildSpec(f"camera-{spec.name}", "edgedet.workers.camera_child", self._layout.total, spec.python)
         self._process = WorkerProcess(child, self._on_message, self._on_lost)
+        self._desk = PictureDesk(spec.name, self._process.send)
         self._queue: asyncio.Queue[Frame | None] = asyncio.Queue()
         self._opened: asyncio.Future[Opened] | None = None
         self._error: EdgedetError | None = None
         self._views: list[tuple[memoryview, memoryview | None]] = []
         self._header: memoryview | None = None
         self._ended = False
+        self._live = False
         self._out = 0
         self._started_ns = 0
 
@@ -174,6 +146,7 @@ class CameraWorker:
         self._ended = True
         if self._opened is not None and not self._opened.done():
             self._opened.cancel()
+        self._desk.close(WorkerLost(f"{self.spec.name}: its worker was ended"))
         await self._process.close()
 
     @property
@@ -256,10 +229,13 @@ class CameraWorker:
             ticket = unpack_ticket(message)
             detect, full = self._views[ticket.slot]
             self._out += 1
-            self._queue.put_nowait(Frame(ticket, detect, full, self._release))
+            self._queue.put_nowait(Frame(ticket, detect, full, self._release, self._encode))
+        elif kind == Kind.PICTURE:
+            self._desk.answered(message)
         elif kind == Kind.OPENED:
             if self._opened is not None and not self._opened.done():
                 body = unpack_json(message)
+                self._live = body["live"]
                 self._opened.set_result(Opened(body["live"], body["expected_frames"]))
         elif kind == Kind.NOTE:
             self._on_note(str(unpack_json(message)["message"]))
@@ -274,12 +250,18 @@ class CameraWorker:
         else:
             self._process.kill(f"it sent a message of an unknown kind {kind}")
 
+    def _encode(self, frame: Frame, order: PictureOrder) -> asyncio.Future[bytes] | None:
+        # A live source loses its next frame for want of a slot; any other waits for one, and has all of them out.
+        scarce = self._live and not self._ended and self._out >= self.spec.slots
+        return None if scarce else self._desk.ask(frame, order)
+
     def _release(self, slot: int) -> None:
         self._out -= 1
         if not self._ended:
             self._process.send(pack_release(slot))
 
     def _on_lost(self, error: WorkerLost) -> None:
+        self._desk.close(error)
         self._finish(self._error or error)
 
     def _finish(self, error: EdgedetError | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import mmap
 import os
+import select
 import socket
 import sys
 import time
@@ -16,6 +17,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgedet.cameras import Camera, ScalesItself, Shot
 from edgedet.errors import EdgedetError
@@ -24,6 +26,7 @@ from edgedet.types import FrameStamp, PixelFormat, ViewSize
 from edgedet.workers import memory
 from edgedet.workers.failure import send_failure
 from edgedet.workers.masks import Masks
+from edgedet.workers.picture_press import PicturePress
 from edgedet.workers.protocol import (
     MAX_MESSAGE,
     Kind,
@@ -66,6 +69,10 @@ class Slots:
         """Judges the picture, where that is wanted."""
         self.fault: str | None = None
         """What it found to be wrong with the last one."""
+
+    def full_view(self, slot: int) -> NDArray[np.uint8] | None:
+        """The flat memory of a slot's full view, if there is any."""
+        return self._full[slot]
 
     def draw(self, slot: int, shot: Shot) -> PixelFormat:
         """Put the shot's views into the slot; says how the full view lies there."""
@@ -123,6 +130,7 @@ class CameraChild:
         self._pace = pace
         self._first_seq = first_seq
         self._notes = 0
+        self._press = PicturePress(connection, slots.full_view, self._tell)
         self._fault: str | None = None
 
     def run(self, camera: Camera) -> None:
@@ -140,10 +148,11 @@ class CameraChild:
             early_ns = self._pace.early_ns(now_ns)
             if early_ns:
                 if camera.live:
+                    self._drain()  # a picture that is asked for does not wait until the next frame is due
                     continue
                 # A source that waits for us loses nothing by the limit: it just goes slower.
                 self._header[WAITING] = 1
-                time.sleep(early_ns / 1e9)
+                self._sleep(early_ns)
                 self._header[CAPTURED_AT] = time.monotonic_ns()
                 self._header[WAITING] = 0
             slot = self._take_slot(camera)
@@ -166,6 +175,18 @@ class CameraChild:
             self._fault = self._slots.fault
             self._connection.send(pack_json(Kind.SIGHT, {"code": self._fault}))
         self._connection.send(pack_ticket(Ticket(slot, pixel_format, stamp)))
+
+    def linger(self) -> None:
+        """Make pictures of the last frames for as long as the daemon wants some; it ends this process."""
+        while True:
+            self._receive(0)
+
+    def _sleep(self, duration_ns: int) -> None:
+        """Let time pass, and do what is asked meanwhile."""
+        until_ns = time.monotonic_ns() + duration_ns
+        while (left_ns := until_ns - time.monotonic_ns()) > 0:
+            if select.select([self._connection], [], [], left_ns / 1e9)[0]:
+                self._drain()
 
     def _take_slot(self, camera: Camera) -> int | None:
         free = self._slots.free
@@ -190,12 +211,18 @@ class CameraChild:
         message = self._connection.recv(MAX_MESSAGE, flags)
         if not message:
             os._exit(0)
-        self._slots.free.append(unpack_release(message))
+        if message[0] == Kind.ENCODE:
+            self._press.take(message)
+        else:
+            self._slots.free.append(unpack_release(message))
 
     def _tell_notes(self, camera: Camera) -> None:
         for note in camera.notes[self._notes :]:
-            self._connection.send(pack_json(Kind.NOTE, {"message": note}))
+            self._tell(note)
         self._notes = len(camera.notes)
+
+    def _tell(self, note: str) -> None:
+        self._connection.send(pack_json(Kind.NOTE, {"message": note}))
 
 
 def serve(connection: socket.socket, memory_fd: int) -> None:
@@ -230,6 +257,8 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
         connection.send(pack_json(Kind.OPENED, opened))
         child = CameraChild(connection, slots, memory.header(shared), Pace(start["min_interval_s"]), start["first_seq"])
         child.run(camera)
+    if layout.full_bytes:
+        child.linger()
 
 
 def _plain(value: Any) -> Any:

@@ -42,6 +42,10 @@ class Kind(IntEnum):
     """Detector to daemon: what was seen; the slot is the daemon's again."""
     SIGHT = 10
     """Camera to daemon, JSON: in `code` what is wrong with the picture from now on (`camera_dark`, …), or null."""
+    ENCODE = 11
+    """Daemon to camera: make a JPEG of what lies in this slot; see `pictures`."""
+    PICTURE = 12
+    """Camera to daemon: where it lies, or why there is none."""
 
 
 def pack_json(kind: Kind, body: dict[str, Any]) -> bytes:
