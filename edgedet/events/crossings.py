@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edgedet.events.shapes import Axis
+from edgedet.types import Box
+
 Direction = Literal["in", "out"]
 
 _HOLDS_NS = 300_000_000
@@ -33,7 +36,7 @@ _BEYOND = _Margin(0.15, 0.015, 0.05)
 
 
 class Passage:
-    """What is known of one object and one line. Positions are those of `Axis.position`."""
+    """What is known of one object and one line."""
 
     __slots__ = ("_crossed", "_last", "_side", "_turned")
 
@@ -47,24 +50,29 @@ class Passage:
         """Nobody looked: where it is next is a beginning, and no crossing."""
         self._last, self._side, self._turned = None, 0, None
 
-    def step(self, along: float, across: float, extent: float, now_ns: int) -> Direction | None:
-        """Take a position where the object was seen; says that it has crossed.
+    def step(self, axis: Axis, box: Box, now_ns: int) -> Direction | None:
+        """Take a box in which the object was seen, and stood on its lower edge; says that it has crossed.
 
         The way between two positions is taken as straight, so that what jumps over the line between two frames has
         crossed it where that way does. Only a way through the line itself counts, not one around its ends.
         """
+        along, across = axis.position((box.x1 + box.x2) / 2, box.y2)
         if self._last is not None:
             before_along, before = self._last
             if (before < 0.0) != (across < 0.0):
                 self._crossed = before_along + (along - before_along) * before / (before - across)
         self._last = (along, across)
-        side, distance, beside = -1 if across < 0.0 else 1, abs(across), _BESIDE.of(extent)
-        if self._side == 0:
-            self._side = side if distance >= beside * _FIRST_SHARE else 0
-        elif side == self._side or distance < beside:
+        side = -1 if across < 0.0 else 1
+        if side == self._side:
             self._turned = None
+            return None
+        extent, distance = axis.extent(box), abs(across)
+        if self._side == 0:
+            self._side = side if distance >= _BESIDE.of(extent) * _FIRST_SHARE else 0
         elif distance >= _BEYOND.of(extent):
             return self._settle(side)
+        elif distance < _BESIDE.of(extent):
+            self._turned = None
         elif self._turned is None:
             self._turned = (side, now_ns)
         return self.wait(now_ns)

@@ -9,9 +9,8 @@ from typing import Any
 
 from edgedet.events.crossings import Direction, Passage
 from edgedet.events.evidence import Evidence
+from edgedet.events.ground import Ground, Line, nanoseconds
 from edgedet.events.rest import Rest
-from edgedet.events.rules import EventRules
-from edgedet.events.shapes import Area, Axis
 from edgedet.events.stays import Stay, Step
 from edgedet.types import Box, EndReason, Event, EventKind, FrameStamp, Track
 
@@ -19,15 +18,6 @@ BETTER_SCORE = 0.1
 """A top score that is better by so much than the last one told is worth an update."""
 _LABEL_HOLDS_NS = 2_000_000_000
 """How long the tracker's vote must name another class before a told object is called by it."""
-
-
-class Ground:
-    """The rules of a camera, ready for use: shapes are prepared once, not for each object."""
-
-    def __init__(self, rules: EventRules) -> None:
-        self.rules = rules
-        self.zones = tuple((rule, Area(rule.polygon)) for rule in rules.zones)
-        self.lines = tuple((rule, Axis(rule.start, rule.end)) for rule in rules.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +61,10 @@ class Life:
         self._rest = Rest(track.box, moment.now_ns)
         self._began_ns = moment.now_ns
         self._rival: tuple[str, int] | None = None
-        self._stays = {rule.name: Stay() for rule, _ in ground.zones}
+        self._stays = {zone.name: Stay(moment.now_ns) for zone in ground.zones}
         self._entered: list[str] = []
-        self._passages = {rule.name: Passage() for rule, _ in ground.lines}
-        self._crossed: list[tuple[str, Direction]] = []
+        self._passages = {line.name: Passage() for line in ground.lines}
+        self._crossed: list[tuple[Line, Direction]] = []
 
     @property
     def stationary(self) -> bool:
@@ -92,15 +82,13 @@ class Life:
         for passage in self._passages.values():
             passage.forget()
 
-    def change(self, ground: Ground, at_ns: int) -> list[Event]:
+    def change(self, ground: Ground, at_ns: int, now_ns: int) -> list[Event]:
         """Go on by other rules. A zone is the same by its name, a line only if it has not moved."""
         before, self._ground = self._ground, ground
-        stays = self._stays
-        self._stays = {rule.name: stays.get(rule.name) or Stay() for rule, _ in ground.zones}
-        same = {rule.name for rule, _ in before.lines if rule in ground.rules.lines}
-        self._passages = {
-            rule.name: self._passages[rule.name] if rule.name in same else Passage() for rule, _ in ground.lines
-        }
+        stays, passages = self._stays, self._passages
+        same = {line.name for line in before.lines if line.rule in {other.rule for other in ground.lines}}
+        self._stays = {zone.name: stays.get(zone.name) or Stay(now_ns) for zone in ground.zones}
+        self._passages = {line.name: passages[line.name] if line.name in same else Passage() for line in ground.lines}
         gone = [name for name, stay in stays.items() if stay.entered and name not in self._stays]
         return [self._event(EventKind.ZONE_LEAVE, at_ns, zone=name) for name in gone]
 
@@ -112,7 +100,7 @@ class Life:
             self.unseen_since_blind = False
             self._top_score = max(self._top_score, track.score)
             self._evidence.add(track.score, track.box, moment.now_ns)
-            self._rest.step(track.box, self._ground.rules.stationary_after_s, moment.now_ns)
+            self._rest.step(track.box, moment.now_ns, self._ground.stationary_after_ns)
         self._cross(track.box if seen else None, moment.now_ns)
         events = []
         if self.id is None:
@@ -125,7 +113,8 @@ class Life:
             self._rename(moment)
         events += self._move(track.box if seen else None, moment)
         if self.id is not None:
-            events += self._tell_crossings(moment.at_ns)
+            if self._crossed:
+                events += self._tell_crossings(moment.at_ns)
             if self._update_is_due(moment.now_ns):
                 events.append(self._update(moment))
         return events
@@ -143,11 +132,11 @@ class Life:
         return [*events, self._event(EventKind.END, at_ns, ended_ns=ended_ns, end_reason=reason)]
 
     def _is_worth_telling(self, moment: Moment) -> bool:
-        filters = self._ground.rules.filters
+        filters = self._ground.filters
         there_ns = moment.now_ns - self._began_ns
         return (
             self._track.confirmed
-            and there_ns >= int(filters.of(self.label).min_time_s * 1e9)
+            and there_ns >= nanoseconds(filters.of(self.label).min_time_s)
             and self._evidence.passes(filters, self.label, moment.stamp)
         )
 
@@ -159,7 +148,7 @@ class Life:
         elif self._rival is None or self._rival[0] != label:
             self._rival = (label, moment.now_ns)
         elif moment.now_ns - self._rival[1] >= _LABEL_HOLDS_NS and self._evidence.passes(
-            self._ground.rules.filters, label, moment.stamp
+            self._ground.filters, label, moment.stamp
         ):
             self.label, self._rival = label, None
 
@@ -167,44 +156,41 @@ class Life:
         """Zones that it has left, then zones that it has come into. Before it is told of, only its time there runs."""
         left: list[str] = []
         come: list[str] = []
-        for rule, area in self._ground.zones:
-            stay = self._stays[rule.name]
-            counts = rule.labels is None or self.label in rule.labels
-            within = None if box is None else counts and area.holds(box, rule.anchor)
-            step = stay.step(rule, moment.now_ns, within=within, told=self.id is not None)
+        for zone, stay in zip(self._ground.zones, self._stays.values(), strict=True):
+            counts = zone.labels is None or self.label in zone.labels
+            within = None if box is None else counts and zone.area.holds(box, zone.anchor)
+            step = stay.step(zone, moment.now_ns, within=within, told=self.id is not None)
             if step is not None:
-                (come if step is Step.ENTER else left).append(rule.name)
-        self._entered += [zone for zone in come if zone not in self._entered]
+                (come if step is Step.ENTER else left).append(zone.name)
+        if not left and not come:
+            return []
+        self._entered += [name for name in come if name not in self._entered]
         return [
-            *(self._event(EventKind.ZONE_LEAVE, moment.at_ns, zone=zone) for zone in left),
-            *(self._event(EventKind.ZONE_ENTER, moment.at_ns, zone=zone) for zone in come),
+            *(self._event(EventKind.ZONE_LEAVE, moment.at_ns, zone=name) for name in left),
+            *(self._event(EventKind.ZONE_ENTER, moment.at_ns, zone=name) for name in come),
         ]
 
     def _cross(self, box: Box | None, now_ns: int) -> None:
-        for rule, axis in self._ground.lines:
-            passage = self._passages[rule.name]
-            if box is None:
-                direction = passage.wait(now_ns)
-            else:
-                along, across = axis.position((box.x1 + box.x2) / 2, box.y2)
-                direction = passage.step(along, across, axis.extent(box), now_ns)
+        for line, passage in zip(self._ground.lines, self._passages.values(), strict=True):
+            direction = passage.wait(now_ns) if box is None else passage.step(line.axis, box, now_ns)
             if direction is not None:
-                self._crossed.append((rule.name, direction))
+                self._crossed.append((line, direction))
 
     def _tell_crossings(self, at_ns: int) -> list[Event]:
-        labels = {rule.name: rule.labels for rule, _ in self._ground.lines}
         crossed, self._crossed = self._crossed, []
         return [
-            self._event(EventKind.LINE_CROSS, at_ns, line=line, direction=direction)
+            self._event(EventKind.LINE_CROSS, at_ns, line=line.name, direction=direction)
             for line, direction in crossed
-            if line in labels and (labels[line] is None or self.label in (labels[line] or ()))
+            if line in self._ground.lines and (line.labels is None or self.label in line.labels)
         ]
 
     def _loitering(self, now_ns: int) -> tuple[str, ...]:
-        return tuple(rule.name for rule, _ in self._ground.zones if self._stays[rule.name].loiters(rule, now_ns))
+        if not self._ground.loitering_is_told:
+            return ()
+        return tuple(zone.name for zone in self._ground.zones if self._stays[zone.name].loiters(zone, now_ns))
 
     def _update_is_due(self, now_ns: int) -> bool:
-        told, every_ns = self._told, int(self._ground.rules.update_every_s * 1e9)
+        told, every_ns = self._told, self._ground.update_every_ns
         loitering = self._loitering(now_ns)
         loiters_more = any(zone not in told.loitering for zone in loitering)
         if not loiters_more:

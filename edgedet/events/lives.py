@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from edgedet.events.life import Ground, Life, Moment
+from edgedet.events.ground import Ground
+from edgedet.events.life import Life, Moment
 from edgedet.events.rules import EventRules
 from edgedet.types import EndReason, Event, EventKind, FrameStamp, Track
 
@@ -83,14 +84,14 @@ class Lives:
         self._crossings = {rule.name: self._crossings.get(rule.name, (0, 0)) for rule in rules.lines}
         events: list[Event] = []
         for life in self._lives.values():
-            events += life.change(self._ground, self._at_ns or 0)
+            events += life.change(self._ground, self._at_ns or 0, self._now_ns)
         return tuple(events)
 
     @property
     def counts(self) -> Counts:
         """How many there are now."""
         told = [life for life in self._lives.values() if life.id is not None]
-        zones = {rule.name: Counter(dict.fromkeys(rule.labels or (), 0)) for rule, _ in self._ground.zones}
+        zones = {zone.name: Counter(dict.fromkeys(zone.labels or (), 0)) for zone in self._ground.zones}
         for life in told:
             for zone in life.zones:
                 zones[zone][life.label] += 1

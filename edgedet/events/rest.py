@@ -28,16 +28,17 @@ class Rest:
         self._samples = deque((box,), _SAMPLES)
         self._sampled_ns = now_ns
 
-    def step(self, box: Box, after_s: float, now_ns: int) -> None:
+    def step(self, box: Box, now_ns: int, after_ns: int) -> None:
         """Take a frame in which the object was seen."""
         if now_ns - self._sampled_ns < _SAMPLE_EVERY_NS:
             return
         self._sampled_ns = now_ns
         self._samples.append(box)
         steady = self._steady()
-        if intersection_over_union(self._anchor, steady) < (_LEAVES_BELOW if self.stationary else _MOVES_BELOW):
+        limit = _LEAVES_BELOW if self.stationary else _MOVES_BELOW
+        if intersection_over_union(self._anchor, steady) < limit:
             self._anchor, self._since_ns, self.stationary = steady, now_ns, False
-        elif not self.stationary and now_ns - self._since_ns >= int(after_s * 1e9):
+        elif not self.stationary and now_ns - self._since_ns >= after_ns:
             # From here on it is compared with where it came to rest, not with where it slowed down.
             self._anchor, self.stationary = steady, True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from edgedet.events.rules import ZoneRule
+from edgedet.events.ground import Zone
 
 
 class Step(Enum):
@@ -19,43 +19,43 @@ class Stay:
 
     __slots__ = ("_since_ns", "_visit_ns", "_within", "entered")
 
-    def __init__(self) -> None:
+    def __init__(self, now_ns: int) -> None:
         self.entered = False
         """Its coming was told, its going not yet."""
         self._within = False
-        self._since_ns: int | None = None
+        self._since_ns = now_ns
         self._visit_ns: int | None = None
 
-    def step(self, rule: ZoneRule, now_ns: int, *, within: bool | None, told: bool) -> Step | None:
+    def step(self, zone: Zone, now_ns: int, *, within: bool | None, told: bool) -> Step | None:
         """Take a frame in which the object is in the area or not; None: it was not seen in it.
 
         What is not seen stays where it was: it can be told to have gone, if it was outside, but not to have come.
         Before an object is `told` of at all, its time in the area runs, and nothing more.
         """
-        inertia_ns = int(rule.inertia_s * 1e9)
-        if within is not None and (within is not self._within or self._since_ns is None):
+        if within is not None and within is not self._within:
             self._within, self._since_ns = within, now_ns
-        held_ns = now_ns - (now_ns if self._since_ns is None else self._since_ns)
         if not self._within:
-            return self._outside() if held_ns >= inertia_ns else None
+            return None if self._visit_ns is None else self._outside(zone, now_ns)
         if self._visit_ns is None:
             self._visit_ns = now_ns
         if self.entered or within is None or not told:
             return None
-        if held_ns < inertia_ns or now_ns - self._visit_ns < int(rule.dwell_s * 1e9):
+        if now_ns - self._since_ns < zone.inertia_ns or now_ns - self._visit_ns < zone.dwell_ns:
             return None
         self.entered = True
         return Step.ENTER
 
-    def _outside(self) -> Step | None:
+    def _outside(self, zone: Zone, now_ns: int) -> Step | None:
+        if now_ns - self._since_ns < zone.inertia_ns:
+            return None
         self._visit_ns = None
         if not self.entered:
             return None
         self.entered = False
         return Step.LEAVE
 
-    def loiters(self, rule: ZoneRule, now_ns: int) -> bool:
+    def loiters(self, zone: Zone, now_ns: int) -> bool:
         """Whether it is inside, and for longer than is usual here."""
-        if rule.loiter_s is None or not self.entered or self._visit_ns is None:
+        if zone.loiter_ns is None or not self.entered or self._visit_ns is None:
             return False
-        return now_ns - self._visit_ns >= int(rule.loiter_s * 1e9)
+        return now_ns - self._visit_ns >= zone.loiter_ns
