@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgedet.app import composition
+from edgedet.app.event_rules import event_rules
 from edgedet.app.job import Wishes, job_of, wanted_bitmap
+from edgedet.app.objects import WEAKEST_SCORE
 from edgedet.app.once import Job
 from edgedet.app.overrides import Override
 from edgedet.app.sources import NamedSource
@@ -35,13 +37,24 @@ def configured_job(sources: tuple[NamedSource, ...], wishes: Wishes, config: Pat
         wishes = replace(wishes, accelerator="cpu")
     job = job_of(sources, replace(wishes, edgetpu=composition.edgetpu_access(detector)))
     model = job.model
-    order = composition.watch_order(settings, Override(min_score=wishes.min_score), model)
+    override = Override(min_score=wishes.min_score)
+    order = composition.watch_order(settings, override, model)
     limits = replace(order.limits, max_detections=wishes.max_detections)
     if wishes.iou is not None:
         limits = replace(limits, iou=wishes.iou)
     if wishes.labels is not None:
         limits = replace(limits, class_bitmap=wanted_bitmap(model, wishes.labels))
-    return replace(job, limits=limits, filters=order.filters, masks=composition.masks_of(settings))
+    rules = event_rules(settings, override.min_score)
+    # Weaker boxes than those that count are for the tracker only.
+    weakest = rules.filters.weakest
+    limits = replace(limits, min_score=min(WEAKEST_SCORE, weakest) if wishes.events else weakest)
+    return replace(
+        job,
+        limits=limits,
+        filters=rules.filters,
+        masks=composition.masks_of(settings),
+        rules=rules if wishes.events else None,
+    )
 
 
 def _camera_of(loaded: Loaded, config: Path, camera: str | None) -> CameraSettings:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgedet.app.model import BUNDLED_MODEL, Model, usable_cores
+from edgedet.app.objects import WEAKEST_SCORE
 from edgedet.app.once import Job
 from edgedet.app.preference import EdgeTpuAccess, Files, files_for
 from edgedet.app.sources import NamedSource
+from edgedet.events.filters import Filters
+from edgedet.events.rules import EventRules
 from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.protocol import Limits, bitmap_of
 
 DEFAULT_MIN_SCORE = 0.25
 DEFAULT_IOU = 0.7
+EVENT_MIN_SCORE = 0.5
+"""As a camera's default: what is told as an event should be sure, where a box may be a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Wishes:
     accelerator: str = "auto"
     """`auto`, `cpu` or `edgetpu`."""
     edgetpu: EdgeTpuAccess = field(default_factory=EdgeTpuAccess)
+    events: bool = False
+    """Whether events are told, for which the tracker needs weaker boxes than those that count."""
     compiled: Path | None = None
     """The Edge TPU's file of `model`; None: the one beside it, if there is one."""
 
@@ -56,7 +63,16 @@ def job_of(sources: tuple[NamedSource, ...], wishes: Wishes) -> Job:
         wishes.max_detections,
         wanted_bitmap(model, wishes.labels),
     )
-    return Job(sources, model, limits, _detectors(files, wishes), wishes.full_view)
+    job = Job(sources, model, limits, _detectors(files, wishes), wishes.full_view)
+    if not wishes.events:
+        return job
+    told_from = EVENT_MIN_SCORE if wishes.min_score is None else wishes.min_score
+    return replace(
+        job,
+        limits=replace(limits, min_score=min(WEAKEST_SCORE, limits.min_score)),
+        filters=Filters(limits.min_score),
+        rules=EventRules(Filters(told_from)),
+    )
 
 
 def _detectors(files: Files, wishes: Wishes) -> tuple[DetectorSpec, ...]:

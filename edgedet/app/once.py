@@ -7,13 +7,14 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edgedet.app.model import Model
 from edgedet.app.sources import NamedSource
 from edgedet.channel import Latest
 from edgedet.errors import AcceleratorError, EdgedetError, ModelUnsuited, SourceError, SourceLost
 from edgedet.events.filters import Filters
+from edgedet.events.rules import EventRules
 from edgedet.pipeline import Seen, capture, every_frame, newest_frames
 from edgedet.stage_times import Samples
 from edgedet.workers.camera import CameraSpec, CameraWorker, Opened
@@ -21,6 +22,9 @@ from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.frame import Frame
 from edgedet.workers.protocol import Limits
 from edgedet.workers.supervisor import Detector
+
+if TYPE_CHECKING:
+    from edgedet.app.replay import Replay
 
 Masks = tuple[tuple[tuple[float, float], ...], ...]
 
@@ -54,6 +58,8 @@ class Job:
     """What a camera of a configuration counts beyond the limits; None: everything within them."""
     masks: Masks = ()
     """Polygons that are black to the detector and in what is saved and shown."""
+    rules: EventRules | None = None
+    """What is told of objects, where events are asked for."""
 
 
 @dataclass(slots=True)
@@ -102,8 +108,11 @@ class Once:
         on_note: Callable[[str], None],
         on_failure: Callable[[SourceError], None],
         on_opened: Callable[[NamedSource, Opened], None] = lambda _source, _opened: None,
+        replay: Replay | None = None,
     ) -> None:
+        """`replay` gets every frame with all its boxes, also those that do not count for the `sinks`."""
         self.job = job
+        self._replay = replay
         self._sinks = sinks
         self._on_note = on_note
         self._on_failure = on_failure
@@ -163,6 +172,8 @@ class Once:
                 stack.push_async_callback(stream.aclose)
                 async for looked_at in stream:
                     self.tally.note(looked_at)
+                    if self._replay is not None:
+                        await self._replay.write(source, looked_at)
                     seen = self._filtered(looked_at)
                     for sink in self._sinks:
                         await sink.write(source, seen)
@@ -173,6 +184,9 @@ class Once:
         except SourceError as error:
             self.tally.failed.append(error)
             self._on_failure(error)
+        finally:
+            if self._replay is not None:
+                await self._replay.ended(source)
 
     def _filtered(self, seen: Seen) -> Seen:
         if self.job.filters is None:

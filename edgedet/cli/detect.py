@@ -21,8 +21,12 @@ from edgedet.outputs.jsonlines import JsonLines, SourcedResult
 from edgedet.workers.protocol import MAX_DETECTIONS
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgedet.app.replay import Replay
     from edgedet.app.sources import NamedSource
     from edgedet.cli._annotated import WindowSink
+    from edgedet.events.rules import EventRules
     from edgedet.pipeline import Seen
 
 
@@ -42,7 +46,8 @@ class JsonSink:
     "  edgedet detect bus.jpg\n"
     "  edgedet detect clip.mp4 -m yolov8n_320_full_integer_quant.tflite --labels person,car -o found.jsonl\n"
     "  edgedet detect folder/ -m model.tflite --save annotated/\n"
-    "  edgedet detect rtsp://camera.local/stream -m model.tflite --show"
+    "  edgedet detect rtsp://camera.local/stream -m model.tflite --show\n"
+    "  edgedet detect --events clip.mp4 -c edgedet.yaml --camera porch"
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
 @click.option("-m", "--model", type=click.Path(path_type=Path), help="A .tflite detector. Default: the bundled one.")
@@ -64,6 +69,7 @@ class JsonSink:
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the lines to this file.")
 @click.option("--save", type=click.Path(), help="Annotated picture, folder/ or video.")
+@click.option("--events", is_flag=True, help="What a camera would tell of it: events instead of boxes.")
 @click.option("--show", is_flag=True, help="Show the annotated frames in a window; q closes it.")
 def command(
     sources: tuple[str, ...],
@@ -81,11 +87,13 @@ def command(
     output_format: str | None,
     output: Path | None,
     save: str | None,
+    events: bool,  # noqa: FBT001 - click passes flags so
     show: bool,  # noqa: FBT001 - click passes flags so
 ) -> int:
     """Detect objects in pictures, folders, videos or streams: every frame, in order, once.
 
-    Without a terminal the results are JSON lines, one a frame; the summary goes to standard error.
+    Without a terminal the results are JSON lines, one a frame (--events: one an event); the summary goes to standard
+    error.
     """
     wishes = Wishes(
         model=model,
@@ -98,6 +106,7 @@ def command(
         instances=instances,
         full_view=save is not None or show,
         accelerator=accelerator,
+        events=events,
     )
     named = tuple(source_of(given) for given in sources)
     if config is None:
@@ -125,13 +134,16 @@ async def _detect(job: Job, output_format: str | None, output: Path | None, save
             from edgedet.cli._progress import ProgressSink
 
             bar = ProgressSink()
-        if chosen_format == "jsonl":
+        # Rows above the bar: both must go through one console, or the bar is left standing between them.
+        shared = bar.console if bar and output is None else None
+        replay = None if job.rules is None else _replay(job.rules, chosen_format, stream, shared)
+        if replay is not None:
+            pass
+        elif chosen_format == "jsonl":
             sinks.append(JsonSink(stream))
         elif chosen_format == "table":
             from edgedet.cli._table import TableSink
 
-            # Rows above the bar: both must go through one console, or the bar is left standing between them.
-            shared = bar.console if bar and output is None else None
             sinks.append(stack.enter_context(TableSink(stream, shared)))
         if save is not None:
             from edgedet.cli._annotated import SaveSink
@@ -146,11 +158,19 @@ async def _detect(job: Job, output_format: str | None, output: Path | None, save
             sinks.append(stack.enter_context(bar))
         else:
             bar = None
-        once = Once(job, sinks, _warn, complain, bar.opened if bar else lambda _source, _opened: None)
+        once = Once(job, sinks, _warn, complain, bar.opened if bar else lambda _source, _opened: None, replay)
         code = await _until_done_or_interrupted(once, window)
     if once.tally.frames or not once.tally.failed:
         _summarise(once.tally, job)
     return code
+
+
+def _replay(rules: EventRules, chosen_format: str, stream: TextIO, console: Console | None) -> Replay:
+    # Here: the tracker needs numpy, which a run without events does not wait for.
+    from edgedet.app.replay import Replay
+    from edgedet.cli._events import event_writer
+
+    return Replay(rules, event_writer(chosen_format, stream, console))
 
 
 async def _until_done_or_interrupted(once: Once, window: WindowSink | None) -> int:

@@ -1,0 +1,109 @@
+"""Counts over MQTT: how many objects there are now, in the picture and in each zone, and crossings of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edgedet.outputs.messages import Publication
+
+if TYPE_CHECKING:
+    from edgedet.app.line_totals import LineTotals
+    from edgedet.events.lives import Counts
+    from edgedet.outputs.topics import Topics
+
+_ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a camera counts from its first frame on; other labels come with their first object."""
+
+    labels: tuple[str, ...] = ()
+    zones: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Labels of each zone that are counted from the first frame on."""
+    lines: tuple[str, ...] = ()
+
+
+class CountPublisher:
+    """Publishes one camera's counts, retained, when they change.
+
+    While the camera is blind or off they keep their last value, and its `state` says that they are not current.
+    """
+
+    def __init__(
+        self, camera: str, topics: Topics, totals: LineTotals, counted: Counted, send: Callable[[Publication], None]
+    ) -> None:
+        self._camera = camera
+        self._topics = topics
+        self._totals = totals
+        self._counted = counted
+        self._send = send
+        self._told: dict[str, int] = {}
+        self._counts: Counts | None = None
+        self._seen: dict[str, None] = {}
+        self._seen_in: dict[str, dict[str, None]] = {}
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Topics that hold a count of this camera."""
+        return tuple(self._told)
+
+    def publish(self, counts: Counts) -> None:
+        """Tell which numbers of objects have changed."""
+        if counts != self._counts:
+            self._counts = counts
+            self._tell(self._objects(counts))
+
+    def publish_lines(self) -> None:
+        """Tell which totals of lines have changed."""
+        topics, camera = self._topics, self._camera
+        now: dict[str, int] = {}
+        for line in self._counted.lines:
+            total = self._totals.of(camera, line)
+            now[topics.line(camera, line, "in")] = total.into
+            now[topics.line(camera, line, "out")] = total.out
+        self._tell(now)
+
+    def change(self, counted: Counted) -> tuple[str, ...]:
+        """Count this from now on; returns the topics of zones and lines that are gone."""
+        topics, camera, before = self._topics, self._camera, self._counted
+        gone = [
+            topics.zone(camera, zone, _ALL).removesuffix(_ALL) for zone in before.zones.keys() - counted.zones.keys()
+        ]
+        gone += [topics.line(camera, line, "in").removesuffix("in") for line in set(before.lines) - set(counted.lines)]
+        forgotten = tuple(topic for topic in self._told if topic.startswith(tuple(gone))) if gone else ()
+        for topic in forgotten:
+            del self._told[topic]
+        self._counted = counted
+        self._counts = None
+        return forgotten
+
+    def _tell(self, now: dict[str, int]) -> None:
+        for topic, count in now.items():
+            if self._told.get(topic) != count:
+                self._told[topic] = count
+                self._send(Publication(topic, str(count).encode(), qos=1, retain=True))
+
+    def _objects(self, counts: Counts) -> dict[str, int]:
+        """Every count by its topic. Labels that fall together in topics (`dog`, `Dog`) are counted together."""
+        topics, camera, counted = self._topics, self._camera, self._counted
+        now: dict[str, int] = {}
+        self._seen.update(dict.fromkeys(counts.objects))
+        for label in dict.fromkeys((*counted.labels, *self._seen)):
+            _add(now, topics.objects(camera, label), counts.objects.get(label, 0))
+            _add(now, topics.active_objects(camera, label), counts.active.get(label, 0))
+        _add(now, topics.objects(camera, _ALL), sum(counts.objects.values()))
+        for zone, labels in counted.zones.items():
+            inside = counts.zones.get(zone, {})
+            seen = self._seen_in.setdefault(zone, {})
+            seen.update(dict.fromkeys(inside))
+            for label in dict.fromkeys((*labels, *seen)):
+                _add(now, topics.zone(camera, zone, label), inside.get(label, 0))
+            _add(now, topics.zone(camera, zone, _ALL), sum(inside.values()))
+        return now
+
+
+def _add(now: dict[str, int], topic: str, count: int) -> None:
+    now[topic] = now.get(topic, 0) + count
