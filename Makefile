@@ -10,12 +10,15 @@ ARGS ?=
 PYTEST_ARGS ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 5 --timeout 30
 
+# A Debian root with the real picamera2: made once, by root, and kept.
+CAMERA_ROOT ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/edgedet-tests/trixie
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint bench bench-targets wheel clean
+.PHONY: help demo test test-hardware unit lint bench bench-targets wheel clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.for-demo  ## the daemon at work, with no camera and no broker (ARGS="--seconds 60", "--source FILE --model M", ...)
 	@$(BIN)/edgedet demo $(ARGS)
@@ -23,6 +26,10 @@ demo: $(VENV)/.for-demo  ## the daemon at work, with no camera and no broker (AR
 test: $(VENV)/.for-tests lint  ## lint, types and all tests (EDGEDET_TEST_DATA=FOLDER adds those on real models and clips)
 	@tests/install-system-packages
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest --ignore=tests/system --ignore=tests/bench $(PYTEST_ARGS)
+
+test-hardware: $(VENV)/.for-tests  ## those on the real picamera2, in a Debian root (as root; once 700 MB into CAMERA_ROOT)
+	@tests/install-system-packages
+	EDGEDET_CAMERA_ROOT="$(CAMERA_ROOT)" PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest tests/hardware $(PYTEST_ARGS)
 
 lint: $(VENV)/.for-tests  ## ruff and mypy
 	$(BIN)/ruff check
