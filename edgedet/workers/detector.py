@@ -144,7 +144,6 @@ class DetectorWorker:
         except BaseException:
             await self._process.close()
             raise
-        self._when = When.RUNNING
         self.deadline_s = max(spec.deadline_s, _MEDIANS_TO_A_HANG * self.warm_up_ms / 1000.0)
         self._free.extend(range(spec.slots))
         self._turns.add(spec.slots)
@@ -261,6 +260,7 @@ class DetectorWorker:
                 job.future.set_result(result)
         elif kind == Kind.OPENED and self._opened is not None:
             if not self._opened.done():
+                self._when = When.RUNNING
                 self._opened.set_result(float(unpack_json(message)["warm_up_ms"]))
         elif kind == Kind.FAILED:
             self._failure = read_failure(message)
@@ -271,9 +271,10 @@ class DetectorWorker:
 
     def _on_lost(self, error: WorkerLost) -> None:
         reason = self._failure or self._meaning(error, self._when)
-        if self._opened is not None and not self._opened.done():
+        if self._opened is not None and self._when is When.LOADING:
             self._error = reason
-            self._opened.set_exception(reason)
+            if not self._opened.done():
+                self._opened.set_exception(reason)
             return
         self._fail_all(reason)
         self._report_loss(reason)

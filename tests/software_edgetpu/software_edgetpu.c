@@ -3,15 +3,16 @@
  * Beside the library (LIBRARY = the path it was loaded from) lie:
  *   LIBRARY.control   lines `key value`, read again at every step, so that a test can change them while it runs
  *   LIBRARY.log       what was asked of it: one line for each device that was opened, with the options that took effect
+ *   LIBRARY.stuck     opened by a fault of that name; a test makes it a file whose opening does not return
  *   LIBRARY.DEVICE    held locked by the process that has the device open, as the real one can only be opened once
  *
  * Keys of the control file, first value the default:
  *   devices   usb:0 [usb:1 pci:0 ...]                 what is attached; may be empty
  *   version   14                                      runtime version that edgetpu_version() tells
- *   create    ok fail fail-message hang segv abort    what opening does
+ *   create    ok fail fail-message hang segv abort ... what opening does
  *   create_ms 0                                       how long it takes first
  *   prepare   ok error kernel-error hang              what adapting the graph does
- *   invoke    ok error hang spin abort segv exit      what a run does
+ *   invoke    ok error hang spin abort segv exit stuck what a run does
  *   after     0                                       runs in this process before `invoke` applies
  *   invoke_ms 0                                       how long a run takes at least
  *   answers   twin zero constant permuted previous    what it computes, of what the twin says
@@ -130,6 +131,13 @@ static void fail_natively(const char *fault) {
     *(volatile int *)16 = 1;
   }
   if (!strcmp(fault, "exit")) _exit(77);
+  if (!strcmp(fault, "stuck")) {
+    /* As a USB transfer that the kernel never finishes: while it waits, SIGKILL ends the process no more than anything. */
+    char path[4096];
+    beside(path, sizeof path, "stuck");
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor >= 0) close(descriptor);
+  }
 }
 
 static bool take(const char *device) {
