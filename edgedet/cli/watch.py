@@ -1,0 +1,117 @@
+"""`edgedet watch`: what devices publish, live."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgedet.errors import UsageError
+from edgedet.settings.broker import BrokerAddress, parse_broker_url
+
+if TYPE_CHECKING:
+    from edgedet.cli._watch_devices import Watched
+    from edgedet.cli._watch_feed import Feed
+    from edgedet.outputs.connection import Connection
+
+_DRAWN_EVERY_S = 0.25
+_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  edgedet watch\n"
+    "  edgedet watch --url mqtt://homeassistant.local --device porch-pi\n"
+    "  EDGEDET_MQTT_PASSWORD=… edgedet watch --url mqtts://me@broker.example\n"
+    "\nExit status: 1 no broker, 130 ended with Ctrl-C."
+)
+@click.option("--url", default="mqtt://localhost:1883", show_default=True, help="The broker; mqtts:// for TLS.")
+@click.option("--device", help="Only this one.  [default: all]")
+@click.option("--prefix", default="edgedet", show_default=True, help="mqtt.topic_prefix of the devices.")
+@click.option("--ca-file", type=click.Path(path_type=Path), help="Certificate to trust, PEM.  [default: the system's]")
+def command(url: str, device: str | None, prefix: str, ca_file: Path | None) -> None:
+    """Show what devices publish: availability, health, cameras with rates and counts, and the last events.
+
+    A live table on a terminal; elsewhere a line for each change. The password comes from EDGEDET_MQTT_PASSWORD, or
+    from the URL, which other users of this machine can see.
+    """
+    if device is not None and not _NAME.fullmatch(device):
+        raise UsageError(f"{device[:40]!r} is no name of a device", hint="Names are 1 to 32 of a-z, 0-9, - and _.")
+    if not prefix or re.search(r"[+#\x00-\x1f]", prefix):
+        raise UsageError(f"{prefix[:40]!r} cannot begin a topic", hint="Give mqtt.topic_prefix of the devices.")
+    try:
+        address = parse_broker_url(url)
+    except ValueError as error:
+        raise UsageError(f"--url: {error}") from None
+    asyncio.run(_watch(_connection(address, ca_file), prefix, device))
+
+
+def _connection(address: BrokerAddress, ca_file: Path | None) -> Connection:
+    from edgedet.outputs.connection import Connection
+
+    return Connection(
+        host=address.host,
+        port=address.port,
+        tls=address.tls,
+        username=address.username,
+        password=address.password or os.environ.get("EDGEDET_MQTT_PASSWORD") or None,
+        ca_file=None if ca_file is None else str(ca_file),
+        client_id=f"edgedet-watch-{os.getpid():x}-{time.time_ns() & 0xFFFF:x}",
+    )
+
+
+async def _watch(connection: Connection, prefix: str, device: str | None) -> None:
+    from edgedet.cli._watch_devices import Watched
+    from edgedet.cli._watch_feed import filters, listening
+
+    watched = Watched(prefix)
+    async with listening(connection, filters(prefix, device)) as feed:
+        if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+            await _show(feed, watched, connection.url)
+        else:
+            await _tell(feed, watched, connection.url)
+
+
+async def _tell(feed: Feed, watched: Watched, broker: str) -> None:
+    """A line for each change."""
+    from edgedet.cli._watch_feed import LinkChange
+
+    lost = False
+    while True:
+        item = await feed.get()
+        if isinstance(item, LinkChange):
+            if lost or not item.connected:
+                words = "connected again" if item.connected else "the broker is gone; trying again"
+                print(f"edgedet: {broker}: {words}", file=sys.stderr, flush=True)
+            lost = not item.connected
+        elif (line := watched.take(item.topic, item.payload)) is not None:
+            print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
+
+
+async def _show(feed: Feed, watched: Watched, broker: str) -> None:
+    """A table that is drawn anew when something has changed, some times a second at most; its clock ticks."""
+    from rich.live import Live
+
+    from edgedet.cli._watch_feed import LinkChange
+    from edgedet.cli._watch_table import draw
+
+    trouble, drawn = "", ""
+    with Live(screen=True, auto_refresh=False) as live:
+        while True:
+            now = time.strftime("%H:%M:%S")
+            if now != drawn or not feed.empty():
+                while not feed.empty():
+                    item = feed.get_nowait()
+                    if isinstance(item, LinkChange):
+                        trouble = "" if item.connected else "The broker is gone; trying again"
+                    else:
+                        watched.take(item.topic, item.payload)
+                live.update(draw(watched, broker, trouble, now), refresh=True)
+                drawn = now
+            await asyncio.sleep(_DRAWN_EVERY_S)

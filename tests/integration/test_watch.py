@@ -1,0 +1,166 @@
+"""`edgedet watch` as a process: in a pipe, on a terminal, with and without a broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from integration.broker import Broker, Subscriber, eventually, free_port
+from integration.edgedet_process import run_edgedet
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path) as running:
+        yield running
+
+
+class Watching:
+    """`edgedet watch` at work; its output is read from a file or from a terminal."""
+
+    def __init__(self, child: subprocess.Popen[bytes], out: Path | int) -> None:
+        self.child = child
+        self._out = out
+        self._read = b""
+
+    @property
+    def shown(self) -> str:
+        if isinstance(self._out, Path):
+            return self._out.read_text()
+        with contextlib.suppress(BlockingIOError, OSError):  # EIO: the other side has been closed
+            while chunk := os.read(self._out, 65536):
+                self._read += chunk
+        return self._read.decode(errors="replace")
+
+    async def shows(self, *texts: str) -> None:
+        await eventually(lambda: all(text in self.shown for text in texts), lambda: self.shown[-3000:])
+
+    def interrupt(self) -> int:
+        self.child.send_signal(signal.SIGINT)
+        return self.child.wait(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def watching(port: int, folder: Path, *options: str, terminal: bool = False) -> Iterator[Watching]:
+    command = [sys.executable, "-m", "edgedet", "watch", "--url", f"mqtt://127.0.0.1:{port}", *options]
+    if terminal:
+        ours, theirs = pty.openpty()
+        os.set_blocking(ours, False)
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
+        child = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environment)
+        os.close(theirs)
+        found = Watching(child, ours)
+    else:
+        out = folder / "out"
+        with out.open("wb") as stream:
+            child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+        found = Watching(child, out)
+    try:
+        yield found
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait(PATIENCE_S)
+        if terminal:
+            os.close(ours)
+
+
+def publish_a_quiet_day(somebody: Subscriber, device: str, count: str) -> None:
+    base = f"edgedet/{device}"
+    somebody.publish(f"{base}/availability", "online", retain=True)
+    somebody.publish(f"{base}/porch/state", "watching", retain=True)
+    somebody.publish(f"{base}/porch/objects/person", count, retain=True)
+    somebody.publish(f"{base}/health", json.dumps({"state": "ok", "reasons": []}), retain=True)
+
+
+async def test_two_devices_are_shown_at_once_on_a_terminal_which_is_left_as_it_was(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with Subscriber(broker.port) as somebody, watching(broker.port, tmp_path, terminal=True) as watch:
+        await watch.shows("Nothing is published here yet")
+        publish_a_quiet_day(somebody, "north", "1")
+        publish_a_quiet_day(somebody, "south", "3")
+        await watch.shows("2 devices", "north", "south", "1 person", "3 person")
+        assert await asyncio.to_thread(watch.interrupt) == 130
+        assert watch.shown.count("\x1b[?1049h") == watch.shown.count("\x1b[?1049l") == 1
+        assert watch.shown.rstrip().endswith(("\x1b[?25h", "\x1b[?1049l"))
+        assert "Traceback" not in watch.shown
+
+
+async def test_in_a_pipe_every_change_is_a_line(broker: Broker, tmp_path: Path) -> None:
+    with Subscriber(broker.port) as somebody, watching(broker.port, tmp_path) as watch:
+        publish_a_quiet_day(somebody, "north", "1")
+        await watch.shows("north online", "north porch is watching", "north porch person 1", "north health ok")
+        somebody.publish("edgedet/north/porch/state", "blind", retain=True)
+        await watch.shows("north porch is blind")
+        assert await asyncio.to_thread(watch.interrupt) == 130
+        assert "\x1b" not in watch.shown
+        assert "Traceback" not in watch.shown
+
+
+async def test_of_one_device_nothing_else_is_listened_to(broker: Broker, tmp_path: Path) -> None:
+    with Subscriber(broker.port) as somebody, watching(broker.port, tmp_path, "--device", "south") as watch:
+        publish_a_quiet_day(somebody, "north", "1")
+        publish_a_quiet_day(somebody, "south", "1")
+        await watch.shows("south health ok")
+        assert "north" not in watch.shown
+
+
+async def test_a_broker_that_goes_is_waited_for(broker: Broker, tmp_path: Path) -> None:
+    with watching(broker.port, tmp_path) as watch:
+        with Subscriber(broker.port) as somebody:
+            publish_a_quiet_day(somebody, "north", "1")
+            await watch.shows("north health ok")
+        await asyncio.to_thread(broker.kill)
+        await watch.shows("the broker is gone; trying again")
+        await asyncio.to_thread(broker.start)
+        await watch.shows("connected again")
+        with Subscriber(broker.port) as somebody:
+            somebody.publish("edgedet/north/porch/objects/person", "7", retain=True)
+            await watch.shows("north porch person 7")
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "complaint"),
+    [
+        ("mqtt://me:hunter2@127.0.0.1:{port}", 1, "no broker at mqtt://127.0.0.1:{port}: Connection refused"),
+        ("http://me:hunter2@127.0.0.1", 2, "is no URL of a broker"),
+    ],
+    ids=["nobody there", "no URL"],
+)
+def test_without_a_broker_there_is_one_clear_complaint_and_no_password_in_it(
+    url: str, code: int, complaint: str
+) -> None:
+    port = free_port()
+    done = run_edgedet("watch", "--url", url.format(port=port))
+    assert (done.code, done.out) == (code, "")
+    assert complaint.format(port=port) in done.err
+    assert len(done.err.strip().splitlines()) <= 2
+    assert "hunter2" not in done.err
+
+
+def test_a_broker_that_refuses_says_so(tmp_path: Path) -> None:
+    with Broker(tmp_path, users={"me": "right-one"}) as broker:
+        done = run_edgedet("watch", "--url", f"mqtt://me:wrong-one@127.0.0.1:{broker.port}")
+    assert done.code == 1
+    assert "refuses the connection: not authorized" in done.err
+    assert "wrong-one" not in done.err
+
+
+@pytest.mark.parametrize(("option", "value"), [("--device", "a/+"), ("--device", "#"), ("--prefix", "a/#")])
+def test_what_would_be_another_topic_is_refused(option: str, value: str) -> None:
+    done = run_edgedet("watch", option, value)
+    assert done.code == 2
+    assert "Traceback" not in done.err
