@@ -14,6 +14,7 @@ from edgedet.channel import EndOfStream, Latest
 from edgedet.errors import EdgedetError, WorkerLost
 from edgedet.types import FrameResult, Inference
 from edgedet.workers.frame import Frame
+from edgedet.workers.gate import Gate
 from edgedet.workers.protocol import Limits, RawResult, detections_of
 from edgedet.workers.supervisor import Answerer
 from edgedet.workers.turns import Share
@@ -45,21 +46,24 @@ async def every_frame(
     limits: Callable[[], Limits],
     labels: tuple[str, ...],
     depth: int,
+    gate: Gate | None = None,
 ) -> AsyncGenerator[Seen]:
     """Each frame with its answer, in order, as many as `depth` under way; a slow reader holds the source back.
 
-    A frame whose worker died is handed to the next one: nothing is lost.
+    A frame whose worker died is handed to the next one: nothing is lost. With a gate, frames are passed over while
+    nothing moves; the reader says after each answer, in `gate.attending`, whether it follows something.
 
     Raises:
         EdgedetError: the source broke off (after what it gave has come out), or the detector has given up.
     """
     pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None] = asyncio.Queue(depth)
-    feeder = asyncio.get_running_loop().create_task(_feed(frames, detector, limits, pending), name="feed")
+    feeder = asyncio.get_running_loop().create_task(_feed(frames, detector, limits, pending, gate), name="feed")
     try:
         while (item := await pending.get()) is not None:
             frame, answer = item
             raw = await _answer(frame, answer, detector, limits)
             yield to_seen(frame, raw, labels)
+            pending.task_done()
         await feeder
     finally:
         feeder.cancel()
@@ -71,15 +75,29 @@ async def _feed(
     detector: Answerer,
     limits: Callable[[], Limits],
     pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None],
+    gate: Gate | None,
 ) -> None:
     try:
         async for frame in frames:
+            if gate is not None and not await _opens(gate, frame, pending):
+                frame.release()
+                continue
             await pending.put((frame, await _hand_over(frame, detector, limits)))
     except EdgedetError:
         # What was handed over before still comes out; only then is the error told.
         await pending.put(None)
         raise
     await pending.put(None)
+
+
+async def _opens(
+    gate: Gate, frame: Frame, pending: asyncio.Queue[tuple[Frame, asyncio.Future[RawResult]] | None]
+) -> bool:
+    if not frame.stamp.moving:
+        # What is followed is known only when all frames before this one have been looked at: without this the same
+        # recording would come out differently on a faster machine.
+        await pending.join()
+    return gate.opens(round(frame.stamp.pts_s * 1e9), moving=frame.stamp.moving)
 
 
 async def _hand_over(frame: Frame, detector: Answerer, limits: Callable[[], Limits]) -> asyncio.Future[RawResult]:

@@ -101,6 +101,7 @@ def camera_spec(name: str, camera: CameraSettings, model: Model, detector: Answe
         model.view,
         slots=detector.slots + SPARE_SLOTS,
         max_fps=camera.detect.fps,
+        idle_fps=camera.detect.motion.idle_fps if camera.detect.motion.enabled else None,
         masks=masks_of(camera),
         stall_s=_STALL_S,
         python=getattr(camera.source, "interpreter", None),

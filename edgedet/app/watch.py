@@ -16,6 +16,7 @@ from edgedet.pipeline import Seen, capture, every_frame, newest_frames
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.camera import CameraSpec, CameraWorker, Opened
 from edgedet.workers.frame import Frame
+from edgedet.workers.gate import Gate
 from edgedet.workers.protocol import Limits
 from edgedet.workers.supervisor import Answerer
 from edgedet.workers.turns import Share
@@ -71,6 +72,8 @@ class CameraWatch:
         self._worker: CameraWorker | None = None
         self._newest: Latest[Frame] | None = None
         self._share = Share(weight=spec.max_fps or 1.0)
+        self._gate = None if spec.idle_fps is None else Gate(spec.idle_fps)
+        self._following = False
         self._captured_before = 0
         self._dropped_before = 0
         self._failures = 0
@@ -100,6 +103,17 @@ class CameraWatch:
         was_enabled, self.order = self.order.enabled, order
         if was_enabled != order.enabled:
             self._changed.set()
+
+    def attend(self, *, following: bool) -> None:
+        """Say after each frame whether an object is being followed that may still move: it keeps the rate up.
+
+        Without `detect.motion` this changes nothing.
+        """
+        if self._gate is None or following == self._following:
+            return
+        self._following = self._gate.attending = following
+        if self._worker is not None:
+            self._worker.attend(following=following)
 
     async def run(self) -> None:
         """Look, for as long as there is something to look at."""
@@ -158,6 +172,8 @@ class CameraWatch:
                 await stack.enter_async_context(worker)
                 self._worker = worker
                 opened = await worker.opened()
+                if self._following:
+                    worker.attend(following=True)
                 stream = self._look(worker, opened)
                 stack.push_async_callback(stream.aclose)
                 async for seen in stream:
@@ -183,7 +199,7 @@ class CameraWatch:
         depth = self._detector.slots
         if opened.live:
             return self._newest_of(worker, depth)
-        return every_frame(worker.frames(), self._detector, lambda: self.order.limits, self._labels, depth)
+        return every_frame(worker.frames(), self._detector, lambda: self.order.limits, self._labels, depth, self._gate)
 
     async def _newest_of(self, worker: CameraWorker, depth: int) -> AsyncGenerator[Seen]:
         newest: Latest[Frame] = Latest(self.name)

@@ -22,6 +22,7 @@ from edgedet.workers.pictures import PictureOrder
 from edgedet.workers.process import ChildSpec, WorkerProcess
 from edgedet.workers.protocol import (
     Kind,
+    pack_attend,
     pack_json,
     pack_release,
     unpack_ended,
@@ -54,6 +55,9 @@ class CameraSpec:
     """Whether the full picture is wanted beside the detect view."""
     max_fps: float | None = None
     """Frames beyond this rate are not even scaled."""
+    idle_fps: float | None = None
+    """Frames a second that are handed over while nothing moves and nothing is followed; None: motion does not matter.
+    Only a live source's are held back; of any other, every frame comes, and says whether something moves."""
     masks: tuple[tuple[tuple[float, float], ...], ...] = ()
     """Polygons in fractions of the frame that are made black in both views."""
     open_deadline_s: float = 20.0
@@ -130,6 +134,7 @@ class CameraWorker:
                     "full_bytes": layout.full_bytes,
                     "first_seq": spec.first_seq,
                     "masks": spec.masks,
+                    "idle_fps": spec.idle_fps,
                     "min_interval_s": 1.0 / spec.max_fps if spec.max_fps else 0.0,
                 },
             )
@@ -202,6 +207,11 @@ class CameraWorker:
                 await watch
         if self._error is not None:
             raise self._error
+
+    def attend(self, *, following: bool) -> None:
+        """Say that something is being followed from now on, so that every frame is wanted, or that nothing is."""
+        if not self._ended:
+            self._process.send(pack_attend(following=following))
 
     def kill(self, reason: str) -> None:
         """End the child now; `frames()` ends with the reason."""

@@ -7,7 +7,6 @@ decoding. Any other source waits for a slot, so that every frame comes, in order
 from __future__ import annotations
 
 import logging
-import mmap
 import os
 import select
 import socket
@@ -16,16 +15,13 @@ import time
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgedet.cameras import Camera, ScalesItself, Shot
 from edgedet.errors import EdgedetError
-from edgedet.geometry import LETTERBOX_GREY, Letterbox
-from edgedet.types import FrameStamp, PixelFormat, ViewSize
+from edgedet.types import FrameStamp, ViewSize
 from edgedet.workers import memory
 from edgedet.workers.failure import send_failure
 from edgedet.workers.masks import Masks
+from edgedet.workers.observer import Observer
 from edgedet.workers.picture_press import PicturePress
 from edgedet.workers.protocol import (
     MAX_MESSAGE,
@@ -34,10 +30,11 @@ from edgedet.workers.protocol import (
     pack_ended,
     pack_json,
     pack_ticket,
+    unpack_attend,
     unpack_json,
     unpack_release,
 )
-from edgedet.workers.sight import Sight
+from edgedet.workers.slots import Slots
 
 CAPTURED = 0
 """Index in the header: frames that the source has given, dropped ones too."""
@@ -45,55 +42,6 @@ CAPTURED_AT = 1
 """Index in the header: CLOCK_MONOTONIC nanoseconds of the last of them."""
 WAITING = 2
 """Index in the header: 1 while the child waits for a slot, when its silence is the daemon's doing."""
-
-
-class Slots:
-    """The shared memory as pictures, and which of them are free."""
-
-    def __init__(self, shared: mmap.mmap, layout: memory.Layout, view: tuple[int, int], masks: Masks) -> None:
-        self._width, self._height = view
-        self._masks = masks
-        self._detect = [
-            np.frombuffer(shared, np.uint8, layout.detect_bytes, layout.detect_at(slot)).reshape(
-                self._height, self._width, 3
-            )
-            for slot in range(layout.slots)
-        ]
-        self._full = [
-            np.frombuffer(shared, np.uint8, layout.full_bytes, layout.full_at(slot)) if layout.full_bytes else None
-            for slot in range(layout.slots)
-        ]
-        self._letterbox: list[Letterbox | None] = [None] * layout.slots
-        self.free = list(range(layout.slots))
-        self.sight: Sight | None = None
-        """Judges the picture, where that is wanted."""
-        self.fault: str | None = None
-        """What it found to be wrong with the last one."""
-
-    def full_view(self, slot: int) -> NDArray[np.uint8] | None:
-        """The flat memory of a slot's full view, if there is any."""
-        return self._full[slot]
-
-    def draw(self, slot: int, shot: Shot) -> PixelFormat:
-        """Put the shot's views into the slot; says how the full view lies there."""
-        letterbox = Letterbox.fit(shot.width, shot.height, self._width, self._height)
-        picture = self._detect[slot]
-        if letterbox != self._letterbox[slot]:
-            # The padding stays as it is from frame to frame; only a picture of another shape moves it.
-            picture.fill(LETTERBOX_GREY)
-            self._letterbox[slot] = letterbox
-        bottom, right = letterbox.top + letterbox.inner_height, letterbox.left + letterbox.inner_width
-        window = picture[letterbox.top : bottom, letterbox.left : right]
-        shot.draw_detect(window)
-        if self.sight is not None:
-            self.fault = self.sight.look(window, shot.captured_ns)
-        self._masks.black_out(window)
-        full = self._full[slot]
-        if full is None or shot.width * shot.height * 3 > full.size:
-            return PixelFormat.NONE
-        pixel_format = shot.draw_full(full)
-        self._masks.black_out_full(full, shot.width, shot.height, pixel_format)
-        return pixel_format
 
 
 class Pace:
@@ -123,9 +71,18 @@ class Pace:
 class CameraChild:
     """A driver's frames, and the daemon at the other end of the socket."""
 
-    def __init__(self, connection: socket.socket, slots: Slots, header: memoryview, pace: Pace, first_seq: int) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        slots: Slots,
+        header: memoryview,
+        pace: Pace,
+        observer: Observer,
+        first_seq: int,
+    ) -> None:
         self._connection = connection
         self._slots = slots
+        self._observer = observer
         self._header = header
         self._pace = pace
         self._first_seq = first_seq
@@ -136,8 +93,6 @@ class CameraChild:
     def run(self, camera: Camera) -> None:
         """Hand over every frame that the policy lets through, then say that the source has ended."""
         self._tell_notes(camera)
-        # A clip may well show black, and a picture is still: only what runs by itself can be expected to go on.
-        self._slots.sight = Sight() if camera.live else None
         captured = 0
         for captured, shot in enumerate(camera.frames(), 1):
             now_ns = time.monotonic_ns()
@@ -169,11 +124,26 @@ class CameraChild:
         self._connection.send(pack_ended(captured))
 
     def _hand_over(self, slot: int, seq: int, shot: Shot) -> None:
-        pixel_format = self._slots.draw(slot, shot)
-        stamp = FrameStamp(seq, shot.captured_ns, shot.pts_s, shot.width, shot.height, shot.name)
-        if self._slots.fault != self._fault:
-            self._fault = self._slots.fault
+        """Draw the frame and send its ticket, or keep the slot where nobody needs to look at it."""
+        observer = self._observer
+        self._slots.draw_detect(slot, shot, observer)
+        if observer.fault != self._fault:
+            self._fault = observer.fault
             self._connection.send(pack_json(Kind.SIGHT, {"code": self._fault}))
+        if not observer.wants(shot):
+            self._slots.free.append(slot)
+            return
+        pixel_format = self._slots.draw_full(slot, shot)
+        stamp = FrameStamp(
+            seq,
+            shot.captured_ns,
+            shot.pts_s,
+            shot.width,
+            shot.height,
+            shot.name,
+            moving=observer.moving,
+            night=observer.night,
+        )
         self._connection.send(pack_ticket(Ticket(slot, pixel_format, stamp)))
 
     def linger(self) -> None:
@@ -213,6 +183,8 @@ class CameraChild:
             os._exit(0)
         if message[0] == Kind.ENCODE:
             self._press.take(message)
+        elif message[0] == Kind.ATTEND:
+            self._observer.attend(following=unpack_attend(message))
         else:
             self._slots.free.append(unpack_release(message))
 
@@ -255,7 +227,9 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
     with source as camera:
         opened = {"live": camera.live, "expected_frames": camera.expected_frames}
         connection.send(pack_json(Kind.OPENED, opened))
-        child = CameraChild(connection, slots, memory.header(shared), Pace(start["min_interval_s"]), start["first_seq"])
+        observer = Observer(live=camera.live, idle_fps=start["idle_fps"])
+        pace = Pace(start["min_interval_s"])
+        child = CameraChild(connection, slots, memory.header(shared), pace, observer, start["first_seq"])
         child.run(camera)
     if layout.full_bytes:
         child.linger()

@@ -46,6 +46,8 @@ class Kind(IntEnum):
     """Daemon to camera: make a JPEG of what lies in this slot; see `pictures`."""
     PICTURE = 12
     """Camera to daemon: where it lies, or why there is none."""
+    ATTEND = 13
+    """Daemon to camera: something is being followed from now on, so that every frame is wanted, or nothing is."""
 
 
 def pack_json(kind: Kind, body: dict[str, Any]) -> bytes:
@@ -65,9 +67,12 @@ def unpack_json(message: bytes) -> dict[str, Any]:
     return body
 
 
-# kind, pixel format, slot, frame number, captured_ns, pts_s, width, height; then the picture's name in UTF-8
-_TICKET = struct.Struct("<BBHQQdII")
+# kind, pixel format, slot, frame number, captured_ns, pts_s, width, height, what is true of it; then the picture's name
+# in UTF-8
+_TICKET = struct.Struct("<BBHQQdIIB")
+_MOVING, _NIGHT = 1, 2
 _RELEASE = struct.Struct("<BH")
+_ATTEND = struct.Struct("<B?")
 _ENDED = struct.Struct("<BQ")
 # kind, slot, ticket number, width, height, min_score, iou, max_detections; then the wanted classes as a bitmap
 _SUBMIT = struct.Struct("<BHQIIffI")
@@ -97,15 +102,17 @@ def pack_ticket(ticket: Ticket) -> bytes:
         stamp.pts_s,
         stamp.width,
         stamp.height,
+        _MOVING * stamp.moving | _NIGHT * stamp.night,
     )
     return head + stamp.name.encode("utf-8", "surrogateescape")
 
 
 def unpack_ticket(message: bytes) -> Ticket:
     """The reverse of `pack_ticket`."""
-    _, pixel_format, slot, seq, captured_ns, pts_s, width, height = _TICKET.unpack_from(message)
+    _, pixel_format, slot, seq, captured_ns, pts_s, width, height, true = _TICKET.unpack_from(message)
     name = message[_TICKET.size :].decode("utf-8", "surrogateescape")
-    stamp = FrameStamp(seq, captured_ns, pts_s, width, height, name)
+    moving, night = bool(true & _MOVING), bool(true & _NIGHT)
+    stamp = FrameStamp(seq, captured_ns, pts_s, width, height, name, moving=moving, night=night)
     return Ticket(slot, PixelFormat(pixel_format), stamp)
 
 
@@ -118,6 +125,17 @@ def unpack_release(message: bytes) -> int:
     """The slot that is free again."""
     slot: int = _RELEASE.unpack(message)[1]
     return slot
+
+
+def pack_attend(*, following: bool) -> bytes:
+    """See `Kind.ATTEND`."""
+    return _ATTEND.pack(Kind.ATTEND, following)
+
+
+def unpack_attend(message: bytes) -> bool:
+    """Whether something is being followed."""
+    following: bool = _ATTEND.unpack(message)[1]
+    return following
 
 
 def pack_ended(frames: int) -> bytes:
