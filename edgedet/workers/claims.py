@@ -19,6 +19,11 @@ class Claims:
     def __init__(self) -> None:
         self._places: dict[int, str] = {}
 
+    @property
+    def alone(self) -> bool:
+        """Whether there is only one keeper."""
+        return len(self._places) < 2
+
     def choose(
         self, keeper: int, names: Sequence[str], seen: Sequence[EdgeTpu], *, elsewhere: bool = False
     ) -> str | None:

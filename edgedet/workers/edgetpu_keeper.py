@@ -102,7 +102,7 @@ class EdgeTpuKeeper:
             failures, code = 1 if good else failures + 1, error.code
             ended_s = time.monotonic()
             if _is_news(error, self.doubt):
-                self._doubt(error)
+                self._doubt(error if self._means.claims.alone else _of(self.device, error))
             await self._outlive()
             patience = self._means.patience
             delay_s = patience.reprobe_s if is_absent(code) else patience.seldom.delay_s(failures)
@@ -228,6 +228,13 @@ class EdgeTpuKeeper:
 
     def _ports(self) -> frozenset[str]:
         return frozenset(tpu.port for tpu in self._means.look())
+
+
+def _of(device: str, error: AcceleratorError) -> AcceleratorError:
+    """The error with its device, where it does not name it itself."""
+    if not device or device in error.message:
+        return error
+    return AcceleratorError(f"{device}: {error.message}", hint=error.hint, code=error.code)
 
 
 def _is_news(error: AcceleratorError, before: AcceleratorError | None) -> bool:

@@ -7,13 +7,14 @@ there, as a real Edge TPU's do.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -61,14 +62,18 @@ class Twin:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rb") as asked:
+        # Who asks may be killed in the middle of it.
+        with connection, connection.makefile("rb") as asked, contextlib.suppress(ConnectionError):
             while line := asked.readline():
                 size, *outputs = line.decode().rstrip("\n").split("\t")
-                connection.sendall(self._answer(asked, int(size), outputs))
+                picture = asked.read(int(size))
+                if len(picture) < int(size):
+                    return
+                connection.sendall(self._answer(picture, outputs))
 
-    def _answer(self, asked: BinaryIO, size: int, outputs: list[str]) -> bytes:
+    def _answer(self, asked: bytes, outputs: list[str]) -> bytes:
         (detail,) = self._interpreter.get_input_details()
-        picture = np.frombuffer(asked.read(size), detail["dtype"]).reshape(detail["shape"])
+        picture = np.frombuffer(asked, detail["dtype"]).reshape(detail["shape"])
         with self._lock:
             self._interpreter.set_tensor(detail["index"], picture)
             self._interpreter.invoke()
