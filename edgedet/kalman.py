@@ -33,9 +33,9 @@ class Motion:
     """Standard deviation of a detected centre."""
     size_noise: float = 0.1
     """Standard deviation of a detected width or height."""
-    first_speed: float = 1.2
+    first_speed: float = 1.6
     """Standard deviation of the speed of something that was seen once, sizes a second."""
-    first_growth: float = 0.5
+    first_growth: float = 0.8
     """The same for width and height."""
     pose: float = 0.25
     """Standard deviation of width and height from one frame to the next for other reasons: limbs, and what hides them.
@@ -46,6 +46,10 @@ class Motion:
     """The same for width and height."""
     speed_memory_s: float = 5.0
     """Time after which a speed has faded to 37 %, seconds."""
+    rest_memory_s: float = 2.0
+    """What has stayed where it was for some of these seconds is expected to stay, and pushed less."""
+    rest_push: float = 0.15
+    """How much less: a share of `place_push`."""
     growth_memory_s: float = 0.5
     """The same for width and height."""
 
@@ -57,6 +61,8 @@ class BoxFilters:
         self._motion = motion
         # Place, speed, variance of the place, covariance of both, variance of the speed.
         self._state: Floats = np.empty((5, 0, 4))
+        # Where a box has been lately (x, y), how much it has moved about there in [0, 1], seconds since it was seen.
+        self._stay: Floats = np.empty((0, 4))
         self._noise = np.array([motion.place_noise, motion.place_noise, motion.size_noise, motion.size_noise]) ** 2
         self._pushes = np.array([motion.place_push, motion.place_push, motion.size_push, motion.size_push]) ** 2
         self._first = np.array([motion.first_speed, motion.first_speed, motion.first_growth, motion.first_growth]) ** 2
@@ -101,6 +107,8 @@ class BoxFilters:
             )
         )
         pushes = self._pushes * _squared_scale(place)
+        pushes[:, :2] *= np.maximum(self._motion.rest_push, self._stay[:, 2:3]) ** 2
+        self._stay[:, 3] += seconds
         place += moved * speed
         np.maximum(place[:, 2:], _LEAST_SIDE, out=place[:, 2:])
         speed *= kept
@@ -120,7 +128,9 @@ class BoxFilters:
             trust: shape (rows,); 1.0 for a detection that is as good as usual, less for a worse one.
         """
         place, speed, place_variance, covariance, speed_variance = self._state[:, rows]
-        noise = self._noise * _squared_scale(place) / trust[:, None]
+        scale = _squared_scale(place)
+        self._watch_rest(rows, measured, scale[:, 0])
+        noise = self._noise * scale / trust[:, None]
         total = place_variance + noise
         gain, speed_gain = place_variance / total, covariance / total
         missed = measured - place
@@ -133,6 +143,17 @@ class BoxFilters:
             speed_variance - speed_gain * covariance,
         )
 
+    def _watch_rest(self, rows: NDArray[np.intp], measured: Floats, scale: Floats) -> None:
+        lately, restless, seconds = self._stay[rows, :2], self._stay[rows, 2], self._stay[rows, 3]
+        away = measured[:, :2] - lately
+        moved = np.sqrt((away * away).sum(axis=1) / scale)
+        share = 1.0 - np.exp(-seconds / self._motion.rest_memory_s)
+        # A tenth of its size is what a box trembles; it is up at once and takes its time to settle.
+        now = np.clip((moved - 0.1) / 0.3, 0.0, 1.0)
+        self._stay[rows, :2] = lately + share[:, None] * away
+        self._stay[rows, 2] = np.maximum(now, restless + share * (now - restless))
+        self._stay[rows, 3] = 0.0
+
     def add(self, measured: Floats) -> None:
         """New boxes at the end, shape (n, 4), of which nothing else is known."""
         scale = _squared_scale(measured)
@@ -141,10 +162,15 @@ class BoxFilters:
         fresh[2] = self._noise * scale
         fresh[4] = self._first * scale
         self._state = np.concatenate((self._state, fresh), axis=1)
+        stay = np.zeros((len(measured), 4))
+        stay[:, :2] = measured[:, :2]
+        stay[:, 2] = 1.0
+        self._stay = np.concatenate((self._stay, stay))
 
     def keep(self, rows: NDArray[np.intp]) -> None:
         """Forget all others."""
         self._state = self._state[:, rows]
+        self._stay = self._stay[rows]
 
 
 def _squared_scale(boxes: Floats) -> Floats:

@@ -65,7 +65,7 @@ class TrackRules:
     """A confirmed object that is not seen is forgotten after so many seconds of looking."""
     keep_tentative_s: float = 0.7
     """The same for one that is not confirmed."""
-    keep_outside_s: float = 0.3
+    keep_outside_s: float = 0.2
     """The same for one that should have left the picture."""
     forget_s: float = 60.0
     """After so many seconds without a frame nothing is remembered, unless the camera was known to be blind."""
@@ -78,7 +78,7 @@ class TrackRules:
     misfit: float = 0.925
     """A good box that fits worse belongs to something else. 0 is a perfect fit; 1 is no overlap at the edge of what is
     likely."""
-    weak_misfit: float = 0.6
+    weak_misfit: float = 0.7
     """The same for weak boxes."""
     unseen_misfit: float = 0.2
     """How much worse a box fits for every second that the object has not been seen, up to two: whoever was there a
