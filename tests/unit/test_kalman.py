@@ -32,7 +32,7 @@ def test_an_even_motion_is_foretold_in_any_rhythm_of_frames(rhythm: list[float])
         step = rhythm[number % len(rhythm)]
         at_s += step
         filters.predict(step)
-        filters.correct(ROW, PLACE + [[0.02 * at_s, -0.01 * at_s, 0, 0]], SURE)
+        filters.correct(ROW, PLACE + np.array([0.02 * at_s, -0.01 * at_s, 0.0, 0.0]), SURE)
     filters.predict(0.5)
     at_s += 0.5
     assert filters.boxes[0] == pytest.approx([0.3 + 0.02 * at_s, 0.5 - 0.01 * at_s, 0.1, 0.2], abs=0.006)
@@ -77,7 +77,7 @@ def test_what_nobody_sees_for_long_comes_to_rest() -> None:
     filters = filters_of(PLACE)
     for _ in range(20):
         filters.predict(0.1)
-        filters.correct(ROW, filters.boxes + [[0.02, 0, 0, 0]], SURE)
+        filters.correct(ROW, filters.boxes + np.array([0.02, 0.0, 0.0, 0.0]), SURE)
     filters.predict(60.0)
     there = filters.boxes[0, 0]
     filters.predict(60.0)
@@ -112,7 +112,7 @@ def test_only_the_boxes_that_are_kept_stay() -> None:
 
 def test_the_more_is_unknown_the_less_far_is_the_same_distance() -> None:
     filters = filters_of(PLACE)
-    elsewhere = PLACE + [[0.05, 0.0, 0.0, 0.0]]
+    elsewhere = PLACE + np.array([0.05, 0.0, 0.0, 0.0])
     at_once = filters.distances(filters.boxes, elsewhere)[0, 0]
     filters.predict(1.0)
     assert filters.distances(filters.boxes, elsewhere)[0, 0] < at_once
