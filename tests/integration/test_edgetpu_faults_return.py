@@ -99,8 +99,9 @@ async def test_plugging_it_in_again_ends_the_back_off_of_one_that_kept_failing(
 ) -> None:
     edgetpu.script(prepare="error")
     async with start(command=sysfs.command) as daemon:
-        # 1, 2, 4 s between the attempts; the fifth would come after 8 s more.
+        # 1, 2, 4 s between the attempts; the fifth would come 8 s after the end of the fourth.
         await daemon.heard.until(lambda: len(edgetpu.opened) == 4)
+        await asyncio.sleep(1.0)
         edgetpu.script(prepare="ok")
         sysfs.plug_in()
         came_ns = time.monotonic_ns()
