@@ -79,6 +79,7 @@ class EdgeTpuKeeper:
         self.losses = 0
         """How often it was lost while it answered."""
         self.recovery = Recovery()
+        self._said = ""
 
     @property
     def trouble(self) -> AcceleratorError | None:
@@ -171,7 +172,9 @@ class EdgeTpuKeeper:
         try:
             await helper.ask(rung.reset, device)
         except AcceleratorError as error:
-            _log.warning("%s; %s", error.message, error.hint)
+            if error.message != self._said:
+                self._said = error.message
+                _log.warning("%s; %s", error.message, error.hint)
             return
         cycled = rung.reset == "uhubctl"
         self.recovery += Recovery(resets=not cycled, power_cycles=cycled)
