@@ -31,7 +31,11 @@ EVERY_NS = 500_000_000
 MAX_A_FRAME = 4
 """Pictures of one frame: those of a crowd come from the next frames."""
 MAX_LIVES = 32
-"""Objects whose picture is held in memory, some 0.2 MB each; beyond it the oldest goes without."""
+"""Objects whose picture is held in memory, some 0.2 MB each; beyond it those that come later go without."""
+FORGET_NS = 60_000_000_000
+"""An object that was not seen for so long makes room for another, whether its end was told or not."""
+HANGS_NS = 10_000_000_000
+"""A picture that takes longer will not come; nor will others, until the worker is a fresh one."""
 MAX_BACKLOG = 8
 """Pictures that wait for a slow disk; beyond it they are not kept."""
 ALL = "all"
@@ -102,7 +106,7 @@ class SnapshotKeeper:
         self._on_topic: dict[str, tuple[str, float | None]] = {}
         self._asked: list[asyncio.Future[bytes | None]] = []
         self._under_way = 0
-        self._next_ns = 0
+        self._begun_ns = 0
         self._able = True
         self._news = asyncio.Event()
         self._backlog: deque[_Life] = deque()
@@ -127,16 +131,17 @@ class SnapshotKeeper:
         """
         wishes = self._wishes(seen, tracks, id_of)
         # One frame at a time: each holds a slot that the camera draws its next ones into.
-        if self._under_way:
-            return
         at_ns = seen.result.stamp.captured_ns
+        if self._under_way:
+            self._able = self._able and at_ns - self._begun_ns < HANGS_NS
+            return
         first = any(wish.life.best is None for wish in wishes)
-        if not self._asked and not (wishes and (first or at_ns >= self._next_ns)):
+        if not self._asked and not (wishes and (first or at_ns - self._begun_ns >= EVERY_NS)):
             return
         told = {event.id for event in events}
         urgent = {id(life) for name, life in self._lives.items() if name in told}
         wishes.sort(key=lambda wish: (wish.life.best is not None, id(wish.life) not in urgent, -wish.value))
-        self._next_ns = at_ns + EVERY_NS
+        self._begun_ns = at_ns
         self._make(seen.frame, wishes)
 
     async def settle(self, event: Event) -> str | None:
@@ -201,17 +206,31 @@ class SnapshotKeeper:
             name = None if track.detection is None else id_of(track.id)
             if name is None:
                 continue
-            life = self._lives.setdefault(name, _Life())
-            sighting = Sighting(track.score, track.box, seen.result.stamp.captured_ns)
+            at_ns = seen.result.stamp.captured_ns
+            life = self._life_of(name, at_ns)
+            if life is None:
+                continue
+            sighting = Sighting(track.score, track.box, at_ns)
             value = worth(sighting, life.last)
             life.last = sighting
             if is_better(value, life.best):
                 plain = not (self._rules.boxes or self._rules.crop)
                 box = None if plain else track.box
                 wishes.append(_Wish(life, value, PictureOrder(box, self._rules.boxes, self._rules.crop)))
-        while len(self._lives) > MAX_LIVES:
-            del self._lives[next(iter(self._lives))]
         return wishes
+
+    def _life_of(self, name: str, at_ns: int) -> _Life | None:
+        """What is known of an object, the one seen last at the end; None for one too many."""
+        life = self._lives.pop(name, None)
+        if life is None:
+            life = _Life()
+            if len(self._lives) >= MAX_LIVES:
+                longest, other = next(iter(self._lives.items()))
+                if other.last is not None and at_ns - other.last.at_ns < FORGET_NS:
+                    return None
+                del self._lives[longest]
+        self._lives[name] = life
+        return life
 
     def _make(self, frame: Frame, wishes: list[_Wish]) -> None:
         by_order: dict[PictureOrder, list[_Wish]] = {}

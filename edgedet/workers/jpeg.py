@@ -52,8 +52,7 @@ def encode(memory: Plane, request: PictureRequest) -> bytes:
     """
     simplejpeg = _simplejpeg()
     order, width, height = request.order, request.width, request.height
-    window = _window(order, width, height)
-    factor = -(-(window.right - window.left) // order.widest)
+    window, factor = _shrunk(_window(order, width, height), order.widest)
     outline = _outline(order, window, width, height, factor)
     if request.pixel_format is PixelFormat.RGB24:
         pixels = memory[: width * height * 3].reshape(height, width, 3)
@@ -100,6 +99,17 @@ def _window(order: PictureOrder, width: int, height: int) -> Window:
     return Window(left, top, right, bottom)
 
 
+def _shrunk(window: Window, widest: int) -> tuple[Window, int]:
+    """By which factor the window is made smaller, and the window without what that leaves over at its far sides."""
+    width, height = window.right - window.left, window.bottom - window.top
+    factor = max(1, min(-(-width // widest), height // 2))
+    # A sample of chroma stands for two pixels each way; and of an odd row libjpeg-turbo encodes half a row of noise.
+    block = 2 * factor
+    right = window.left + max(width // block * block, 1)
+    bottom = window.top + max(height // block * block, 1)
+    return Window(window.left, window.top, right, bottom), factor
+
+
 def _stretched(start: int, end: int, size: int) -> tuple[int, int]:
     """At least `SMALLEST_CROP` long, moved into [0, size), beginning even and ending even or at the picture's end."""
     lacking = max(0, SMALLEST_CROP - (end - start))
@@ -139,10 +149,7 @@ def _part(plane: Plane, window: Window, share: int) -> Plane:
 
 
 def _smaller(plane: Plane, factor: int) -> Plane:
-    """A copy, `factor` times smaller each way: every pixel the mean of those it stands for.
-
-    What is left over at the right and the bottom goes, so that luma and chroma stay of one shape.
-    """
+    """A copy, `factor` times smaller each way: every pixel the mean of those it stands for."""
     if factor == 1:
         return plane.copy()
     rows, columns = plane.shape[0] // factor, plane.shape[1] // factor
