@@ -6,6 +6,8 @@ from enum import Enum, auto
 
 from edgedet.events.ground import Zone
 
+_LEAST_SIGHTINGS = 2
+
 
 class Step(Enum):
     """What is to be told of a zone."""
@@ -17,28 +19,31 @@ class Step(Enum):
 class Stay:
     """What is known of one object in one zone. Times are nanoseconds of looking, see `Lives`."""
 
-    __slots__ = ("_since_ns", "_visit_ns", "_within", "entered")
+    __slots__ = ("_sightings", "_since_ns", "_visit_ns", "_within", "entered")
 
     def __init__(self, now_ns: int) -> None:
         self.entered = False
         """Its coming was told, its going not yet."""
         self._within = False
         self._since_ns = now_ns
+        self._sightings = 0
         self._visit_ns: int | None = None
 
     def step(self, zone: Zone, now_ns: int, *, within: bool | None, told: bool) -> Step | None:
         """Take a frame in which the object is in the area or not; None: it was not seen in it.
 
-        What is not seen stays where it was: it can be told to have gone, if it was outside, but not to have come.
+        What is not seen stays where it was. A single sighting inside brings nobody in, however long ago it is.
         Before an object is `told` of at all, its time in the area runs, and nothing more.
         """
-        if within is not None and within is not self._within:
-            self._within, self._since_ns = within, now_ns
+        if within is not None:
+            if within is not self._within:
+                self._within, self._since_ns, self._sightings = within, now_ns, 0
+            self._sightings += 1
         if not self._within:
             return None if self._visit_ns is None else self._outside(zone, now_ns)
         if self._visit_ns is None:
             self._visit_ns = now_ns
-        if self.entered or within is None or not told:
+        if self.entered or not told or (within is None and self._sightings < _LEAST_SIGHTINGS):
             return None
         if now_ns - self._since_ns < zone.inertia_ns or now_ns - self._visit_ns < zone.dwell_ns:
             return None
