@@ -15,7 +15,7 @@ from edgedet.outputs.payloads import KINDS, json_schema
 from edgedet.outputs.topics import Topics
 
 _NAME: dict[str, Any] = {"type": "string", "pattern": "^[a-z0-9_-]{1,32}$"}
-_PARAMETERS = {
+_PARAMETERS: dict[str, tuple[str, dict[str, Any]]] = {
     "prefix": ("`mqtt.topic_prefix` of the configuration.", {"default": "edgedet"}),
     "device": ("`device` of the configuration: 1 to 32 of a-z, 0-9, - and _.", {}),
     "camera": ("A camera of the configuration.", {}),

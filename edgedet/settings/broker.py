@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
-_USERINFO = re.compile(r"(?<=//)[^/@\s]*:[^/\s]*@")
+_USERINFO = re.compile(r"(?<=//)[^\s@]*:\S*@")
+"""Generous: a password may hold what a URL does not allow there, such as a slash."""
+_PASSWORD = re.compile(r"(?<=//)[^/\s@:]*:[^/\s@][^/\s]*@")
+_QUERY = re.compile(r"(?<=[?&])(pass|passw|passwd|password|pwd|token|auth|key|secret)=[^&\s'\"]+", re.IGNORECASE)
+"""How cameras are told a password that does not stand before the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,10 @@ def parse_broker_url(url: str) -> BrokerAddress:
         parts = urlsplit(url)
         port = parts.port
         host = parts.hostname
-    except ValueError as error:
-        raise ValueError(f"{mask(url)!r} is no URL of a broker ({error}); {advice}") from None
+    except ValueError:
+        # Not what Python says about it, which quotes what may be a part of the password.
+        characters = "; in a user or password, / is written %2F, : %3A and @ %40" if "@" in url else ""
+        raise ValueError(f"{mask(url)!r} is no URL of a broker; {advice}{characters}") from None
     if parts.scheme not in _PORTS:
         raise ValueError(f"{mask(url)!r} is no URL of a broker; {advice}")
     if not host or re.search(r"[\s\x00-\x1f]", url):
@@ -57,4 +63,9 @@ def parse_broker_url(url: str) -> BrokerAddress:
 
 def mask(text: str) -> str:
     """`text` with the user and password of every URL in it replaced by `***`."""
-    return _USERINFO.sub("***@", text)
+    return _QUERY.sub(r"\1=***", _USERINFO.sub("***@", text))
+
+
+def holds_password(text: str) -> bool:
+    """Whether there is a URL with a password in it; what only might be one, `mask` covers."""
+    return bool(_PASSWORD.search(text) or _QUERY.search(text))

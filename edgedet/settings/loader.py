@@ -18,6 +18,7 @@ from edgedet.settings.nodes import plain_value
 from edgedet.settings.places import KeyPath, Plain, Problem, refuse
 from edgedet.settings.renames import RENAMES, Rename, apply_renames, migrate_text
 from edgedet.settings.schema import VERSION, Settings
+from edgedet.settings.secrecy import exposed_passwords
 from edgedet.settings.wanted import Slot
 
 DEFAULT_PATH = Path("/etc/edgedet/edgedet.yaml")
@@ -61,7 +62,8 @@ def load_settings(
     `environment` is where `${NAME}` is looked up; None: the process's own.
 
     Raises:
-        ConfigError: the file is missing or wrong. Each line of the message is one problem.
+        ConfigError: the file is missing or wrong, or it holds a password and other users can read it. Each line of the
+            message is one problem.
     """
     document = read_document(path, os.environ if environment is None else environment)
     document, notes, errors = apply_renames(document, renames)
@@ -75,6 +77,8 @@ def load_settings(
     if errors:
         raise refuse(path, [*document.problems, *errors])
     settings = _validate(document)
+    if exposed := exposed_passwords(document):
+        raise refuse(path, exposed)
     notes += _second_thoughts(settings, document)
     lines = [note.line(path) for note in sorted(notes, key=lambda note: note.mark)]
     return Loaded(settings, tuple(lines), document)

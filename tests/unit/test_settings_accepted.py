@@ -18,6 +18,7 @@ CAMERA = "version: 1\ncameras:\n  porch:\n    source: {type: picamera2}\n"
 def load(tmp_path: Path, text: str, **environment: str) -> Loaded:
     file = tmp_path / "edgedet.yaml"
     file.write_text(text)
+    file.chmod(0o600)  # passwords may stand in a file that nobody else can read
     return load_settings(file, environment=environment)
 
 
