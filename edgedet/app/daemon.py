@@ -31,7 +31,7 @@ from edgedet.outputs.messages import Publication
 from edgedet.outputs.mqtt import BrokerStatus, MqttOutput
 from edgedet.outputs.topics import Topics
 from edgedet.settings import device_name, state_dir
-from edgedet.workers.states import DetectorState, Phase
+from edgedet.workers.states import DetectorState, Phase, Recovery
 from edgedet.workers.supervisor import Answerer
 
 if TYPE_CHECKING:
@@ -90,7 +90,13 @@ class Daemon:
             pace=pace,
         )
         self.board = StatusBoard(self._first_facts(), self._clock, self._publish_health, self._publish_state)
-        self.statistics = Statistics(self._clock, self.state_dir, self.mqtt.statistics, self.worker_pids)
+        self.statistics = Statistics(
+            self._clock,
+            self.state_dir,
+            self.mqtt.statistics,
+            self.worker_pids,
+            lambda: self.detector.recovery if self.detector else Recovery(),
+        )
 
     def stop(self) -> None:
         """Ask for a clean end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from edgedet.clock import Clock
 from edgedet.outputs.mqtt import MqttStatistics
 from edgedet.service.machine import ProcessMeter, SystemMeter
 from edgedet.service.stats import CameraMeter
+from edgedet.workers.states import Recovery
 
 _NS_PER_S = 1e9
 
@@ -36,10 +37,12 @@ class Statistics:
         state_dir: Path,
         mqtt: Callable[[], MqttStatistics],
         worker_pids: Callable[[], Iterable[int]],
+        recovery: Callable[[], Recovery],
     ) -> None:
         self._clock = clock
         self._mqtt = mqtt
         self._worker_pids = worker_pids
+        self._recovery = recovery
         self._process = ProcessMeter()
         self._system = SystemMeter(state_dir)
         self._started_ns = clock.stamp().mono_ns
@@ -67,6 +70,7 @@ class Statistics:
             "process": self._process.read(now_ns, self._worker_pids()).body(),
             "system": self._system.read().body(),
             "edgetpu": [{"device": tpu.name, "temp_c": tpu.temp_c, "usb_mbps": tpu.usb_mbps} for tpu in find()],
+            "detector": asdict(self._recovery()),
             # Events wait for the broker only once there are events; until then nothing is spooled.
             "mqtt": {"spooled": 0, "dropped": mqtt.dropped, "reconnects": mqtt.reconnects},
         }

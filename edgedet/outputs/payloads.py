@@ -247,6 +247,22 @@ class EdgeTpuEntry(_Documented):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryEntry(_Documented):
+    """What was done to get lost accelerators back, counted since the daemon started."""
+
+    respawns: int
+    """Workers started in place of a lost one."""
+    reloads: int
+    """Those of them that loaded the device's firmware anew."""
+    resets: int
+    """Devices that the reset helper reset."""
+    power_cycles: int
+    """Devices whose power the reset helper switched off and on."""
+    probes: int
+    """Looks for an Edge TPU, or for its model, that was absent before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MqttEntry(_Documented):
     """The link to the broker, since the daemon started."""
 
@@ -268,6 +284,7 @@ class StatsPayload(Head):
     process: ProcessEntry
     system: SystemEntry
     edgetpu: tuple[EdgeTpuEntry, ...]
+    detector: RecoveryEntry
     mqtt: MqttEntry
 
 

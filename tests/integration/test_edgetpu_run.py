@@ -57,9 +57,13 @@ def codes(heard: Subscriber) -> list[str]:
     return [reason["code"] for reason in health(heard)["reasons"]]
 
 
+def stats(heard: Subscriber) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(heard.last(f"{BASE}/stats") or b"{}")
+    return body
+
+
 def workers(heard: Subscriber) -> int:
-    payload = heard.last(f"{BASE}/stats")
-    return int(json.loads(payload)["process"]["workers"]) if payload else 0
+    return int(stats(heard)["process"]["workers"]) if stats(heard) else 0
 
 
 def answered_by(heard: Subscriber, backend: str) -> Callable[[], bool]:
@@ -91,6 +95,8 @@ async def test_the_cpu_takes_over_from_a_lost_edge_tpu_and_gives_it_back_when_it
         edgetpu.script(invoke="ok")
         await until_well_on_edgetpu(heard)
         assert health(heard)["detector"]["fallbacks"] == 1
+        await heard.until(lambda: stats(heard)["detector"]["respawns"] >= 1)
+        Draft202012Validator(json_schema("stats")).validate(stats(heard))
         assert set(heard.of(f"{BASE}/availability")) == {b"online"}
         assert b"blind" not in heard.of(f"{BASE}/porch/state")
         Draft202012Validator(json_schema("health")).validate(health(heard))
@@ -127,4 +133,38 @@ async def test_a_model_without_a_file_for_the_cpu_runs_on_the_edge_tpu_alone_and
         edgetpu.plug_in("usb:0")
         edgetpu.script(invoke="ok")
         await until_well_on_edgetpu(heard)
+        assert run.stop() == 0
+
+
+async def test_a_file_for_the_cpu_that_comes_later_stands_in_without_a_restart(
+    broker: Broker, config: Path, edgetpu: SoftwareEdgeTpu, tmp_path: Path
+) -> None:
+    plain, kept = tmp_path / "demo.tflite", tmp_path / "kept"
+    plain.rename(kept)
+    config.write_text(config.read_text().replace("demo.tflite", "demo_edgetpu.tflite"))
+    with Subscriber(broker.port) as heard, RunningDaemon(config, tmp_path / "log") as run:
+        await until_well_on_edgetpu(heard)
+        kept.rename(plain)
+        await heard.until(lambda: workers(heard) == 3)
+        edgetpu.script(invoke="abort")
+        await heard.until(answered_by(heard, "cpu"))
+        assert b"blind" not in heard.of(f"{BASE}/porch/state")
+        edgetpu.script(invoke="ok")
+        await until_well_on_edgetpu(heard)
+        assert run.stop() == 0
+
+
+async def test_a_compiled_file_that_comes_later_puts_the_daemon_on_the_edge_tpu_without_a_restart(
+    broker: Broker, config: Path, tmp_path: Path
+) -> None:
+    compiled, kept = tmp_path / "demo_edgetpu.tflite", tmp_path / "kept"
+    compiled.rename(kept)
+    with Subscriber(broker.port) as heard, RunningDaemon(config, tmp_path / "log") as run:
+        await heard.until(answered_by(heard, "cpu"))
+        await heard.until(lambda: codes(heard) == ["edgetpu_absent"])
+        assert "There is no demo_edgetpu.tflite" in health(heard)["reasons"][0]["message"]
+        assert workers(heard) <= 2
+        kept.rename(compiled)
+        await until_well_on_edgetpu(heard)
+        assert health(heard)["detector"]["model"] == "demo_edgetpu.tflite"
         assert run.stop() == 0

@@ -165,6 +165,7 @@ def test_stats_of_a_busy_and_of_a_silent_camera_match_the_schema() -> None:
         "process": ProcessFigures(12.5, None, 2).body(),
         "system": SystemFigures(None, 100.0, 5.0, undervoltage=None, throttled=False, wifi_dbm=-60.0).body(),
         "edgetpu": [{"device": "usb:0", "temp_c": None, "usb_mbps": 5000}],
+        "detector": {"respawns": 2, "reloads": 1, "resets": 0, "power_cycles": 0, "probes": 5},
         "mqtt": {"spooled": 0, "dropped": 0, "reconnects": 0},
     }
     message = check("stats", encode("pi", STAMP, body))
