@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgedet.events.crossings import Direction, Passage
@@ -94,8 +94,10 @@ class Life:
 
     def see(self, track: Track, moment: Moment, new_id: Callable[[int], str]) -> list[Event]:
         """What is to be told after a frame. A coasting track changes nothing of what was seen."""
+        if not is_sane(track):
+            track = replace(track, box=self._track.box, score=self._track.score, detection=None)
         self._track = track
-        seen = track.detection is not None and _is_sane(track)
+        seen = track.detection is not None
         if seen:
             self.unseen_since_blind = False
             self._top_score = max(self._top_score, track.score)
@@ -231,6 +233,7 @@ class Life:
         )
 
 
-def _is_sane(track: Track) -> bool:
+def is_sane(track: Track) -> bool:
+    """Whether the track's numbers are numbers: what is not, is told to nobody."""
     box = track.box
     return math.isfinite(box.x1 + box.y1 + box.x2 + box.y2 + track.score)

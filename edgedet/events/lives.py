@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgedet.events.ground import Ground
-from edgedet.events.life import Life, Moment
+from edgedet.events.life import Life, Moment, is_sane
 from edgedet.events.rules import EventRules
 from edgedet.types import EndReason, Event, EventKind, FrameStamp, Track
 
@@ -55,12 +55,14 @@ class Lives:
         before, self._lives = self._lives, {}
         for track in tracks:
             life = before.pop(track.id, None)
-            self._lives[track.id] = Life(track, self._ground, moment) if life is None else life
+            if life is not None or is_sane(track):
+                self._lives[track.id] = Life(track, self._ground, moment) if life is None else life
         events: list[Event] = []
         for life in before.values():
             events += life.end(EndReason.BLIND if life.unseen_since_blind else EndReason.LEFT, at_ns)
         for track in tracks:
-            events += self._lives[track.id].see(track, moment, self._new_id)
+            if track.id in self._lives:
+                events += self._lives[track.id].see(track, moment, self._new_id)
         for event in events:
             if event.kind is EventKind.LINE_CROSS and event.line is not None:
                 come, gone = self._crossings[event.line]

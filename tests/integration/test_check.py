@@ -187,3 +187,16 @@ def test_an_unknown_schema_is_wrong_usage() -> None:
     done = edgedet("schema", "nothing")
     assert done.returncode == 2
     assert "config" in done.stderr
+
+
+@pytest.mark.parametrize("example", sorted((CONFIG.parent / "examples").glob("*.yaml")), ids=lambda file: file.name)
+def test_an_example_is_right_and_its_labels_are_those_of_the_models_that_people_use(
+    tmp_path: Path, test_data: Path, example: Path
+) -> None:
+    state = tmp_path / "state" / "models"
+    state.mkdir(parents=True)
+    for model in (test_data / "models").glob("yolov8n_320_full_integer_quant*.tflite"):
+        shutil.copy(model, state)
+    done = check(tmp_path, example.read_text().replace("/var/lib/edgedet/models", str(state)))
+    assert done.returncode == 0
+    assert "80 classes" in done.stdout

@@ -249,3 +249,4 @@ def test_a_box_that_makes_no_sense_does_no_harm(box: Box) -> None:
     stage.lives.observe((track, replace(track, id=2)), FrameStamp(99, at_ns, 0.0, 640, 480), at_ns)
     assert len(stage.told) == before
     assert stage.play(3.0).kinds[-1] == "end left"
+    assert all(math.isfinite(event.score + event.box.x1 + event.box.y2) for _, event in stage.told)
