@@ -19,9 +19,10 @@ HOLDS_S = 5.0
 """So long the picture must say the same before it is believed: headlights are no day."""
 _DARK, _BRIGHT = 60.0, 75.0
 """Median grey level below which a day ends, and above which a night ends: between them nothing changes."""
-_COLOURED = 10
-"""Grey levels between the channels of a sample that has a colour: an infrared picture has what its encoder errs."""
-_COLOURLESS_SHARE = 0.002
+_COLOURED = 3
+"""Grey levels between the channels of a sample that has a colour. An infrared picture has two, from rounding; of a grey
+road by day one sample in ten has more than three."""
+_COLOURLESS_SHARE = 0.01
 """Of the samples: fewer coloured ones than this are none."""
 
 

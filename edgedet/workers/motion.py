@@ -22,18 +22,21 @@ _LEAST_CHANGE = 4.0
 """Grey levels by which a block must differ from its background, however quiet it is: encoders pulse by two or three."""
 _NOISE_FACTOR = 4.0
 """Times a block's mean deviation, beyond which a change is more than noise: about three standard deviations."""
-_FIRST_NOISE = 1.0
+_FIRST_NOISE = 1.0, 3.0
+"""Least and greatest, grey levels, until each block's own is known."""
 _MOST_NOISE = 10.0
 """Grey levels: a block that always changes (leaves, water) is judged more mildly, but never becomes blind."""
 _CALM_S, _CHANGED_S, _NOISE_S = 4.0, 12.0, 30.0
 """Time constants: of the background where nothing happens, of the background under a change (what has come and stays
 is background within half a minute), and of the noise."""
-_LIGHT_SHARE = 0.04
-"""Of the blocks: where more have changed, it may have been the light."""
+_LEAST_LIGHT = 1.0
+"""Grey levels, the median over the picture: a smaller change of light is none."""
 _EXPLAINED = 0.6
 """A change of light must leave fewer of the changed blocks than this share, otherwise it explains nothing."""
 _LIGHT_TOLERANCE = 0.15
 """Of the change of light: a camera's tone curve is no straight line."""
+_SATURATED = 235.0
+"""Grey level from which on some samples of a block may be cut off."""
 _JUMP_SHARE = 0.4
 """Of the blocks: where more have changed at once, it was a lamp or an infrared filter, unless it goes on."""
 _JUMP_S = 2.0
@@ -64,18 +67,25 @@ class Motion:
         blocks = block_means(window)
         if self._background.shape != blocks.shape:
             self._background = blocks
-            self._noise = np.full_like(blocks, _FIRST_NOISE)
+            self._noise = np.zeros_like(blocks)
             self._changed = np.zeros(blocks.shape, np.bool_)
             self._last_ns = now_ns
             return True
         step_s = min(max(0.0, (now_ns - self._last_ns) / 1e9), _LONGEST_STEP_S)
         self._last_ns = now_ns
+        if not self._noise.any():
+            self._noise += self._first_noise(blocks)
         before, self._changed = self._changed, self._changed_of(self._background, blocks)
         moves = False
         if self._changed.any():
             moves = self._judge(blocks, before, now_ns)
         self._learn(blocks, step_s, watched=watched)
         return moves
+
+    def _first_noise(self, blocks: NDArray[np.float32]) -> np.float32:
+        """What a second picture says of all blocks together; most of them show nothing but noise."""
+        least, greatest = _FIRST_NOISE
+        return np.float32(min(greatest, max(least, float(np.median(np.abs(blocks - self._background))))))
 
     def _changed_of(
         self, background: NDArray[np.float32], blocks: NDArray[np.float32], tolerance: NDArray[np.float32] | float = 0.0
@@ -87,20 +97,28 @@ class Motion:
 
     def _judge(self, blocks: NDArray[np.float32], before: NDArray[np.bool_], now_ns: int) -> bool:
         """Whether the changed blocks are motion; forgets those that are light."""
-        count = np.count_nonzero(self._changed)
-        if count > _LIGHT_SHARE * self._changed.size:
-            lit = under_other_light(self._background, blocks)
-            left = self._changed_of(lit, blocks, _LIGHT_TOLERANCE * np.abs(lit - self._background))
-            if np.count_nonzero(left) < _EXPLAINED * count:
-                self._background, self._changed = lit, left
-                count = np.count_nonzero(left)
-        if count > _JUMP_SHARE * self._changed.size:
-            first = self._jumped_ns is None or not 0 <= now_ns - self._jumped_ns < _JUMP_S * 1e9
-            self._jumped_ns = now_ns
-            self._background = blocks
-            self._changed = np.zeros_like(self._changed)
-            return not first
-        return holds_together(self._changed, before)
+        count = int(np.count_nonzero(self._changed))
+        explained = False
+        lit = under_other_light(self._background, blocks)
+        lighter = np.abs(lit - self._background)
+        # What is masked is as black as before, however much of the picture it is.
+        if lighter.any() and np.median(lighter[lighter > 0.0]) > _LEAST_LIGHT:
+            left = self._changed_of(lit, blocks, _LIGHT_TOLERANCE * lighter)
+            # How bright the brightest really are cannot be told.
+            left &= np.maximum(self._background, blocks) < _SATURATED
+            explained = int(np.count_nonzero(left)) < _EXPLAINED * count
+            if explained:
+                self._background, self._changed = np.where(left, lit, blocks), left
+        if not explained and count <= _JUMP_SHARE * self._changed.size:
+            return holds_together(self._changed, before)
+        goes_on = self._jumped_ns is not None and 0 <= now_ns - self._jumped_ns < _JUMP_S * 1e9
+        self._jumped_ns = now_ns
+        if goes_on and explained:
+            return holds_together(self._changed, before)
+        # Whatever moves will have moved on in the next picture.
+        self._background = blocks
+        self._changed = np.zeros_like(self._changed)
+        return goes_on
 
     def _learn(self, blocks: NDArray[np.float32], step_s: float, *, watched: bool) -> None:
         difference = blocks - self._background
@@ -154,10 +172,16 @@ def under_other_light(background: NDArray[np.float32], blocks: NDArray[np.float3
 
 
 def holds_together(changed: NDArray[np.bool_], before: NDArray[np.bool_]) -> bool:
-    """Whether two changed blocks touch, or one touches a block of the picture before: a snowflake does neither."""
-    if (changed[1:] & changed[:-1]).any() or (changed[:, 1:] & changed[:, :-1]).any():
+    """Whether three changed blocks touch, or two that also touch one of the picture before: snowflakes rarely do."""
+    beside = np.zeros(changed.shape, np.uint8)
+    beside[1:] += changed[:-1]
+    beside[:-1] += changed[1:]
+    beside[:, 1:] += changed[:, :-1]
+    beside[:, :-1] += changed[:, 1:]
+    if (changed & (beside > 1)).any():
         return True
-    if not before.any():
+    pairs = changed & (beside > 0)
+    if not pairs.any() or not before.any():
         return False
     around = before.copy()
     around[1:] |= before[:-1]
@@ -165,4 +189,4 @@ def holds_together(changed: NDArray[np.bool_], before: NDArray[np.bool_]) -> boo
     sideways = around.copy()
     sideways[:, 1:] |= around[:, :-1]
     sideways[:, :-1] |= around[:, 1:]
-    return bool((changed & sideways).any())
+    return bool((pairs & sideways).any())
