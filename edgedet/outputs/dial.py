@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from edgedet.errors import BrokerError
 from edgedet.outputs.connection import tls_context
@@ -18,6 +20,9 @@ from edgedet.outputs.connection import tls_context
 if TYPE_CHECKING:
     from edgedet.outputs.connection import Connection
 
+LONGEST_PACKET = 16 * 1024 * 1024
+"""Bytes. Commands are short, and whoever may publish one could else make the broker hand us 256 MB at once. Not less:
+up to here what is too long is refused, counted and told; beyond it the broker drops it without a word."""
 _CONNECT_TIMEOUT_S = 5.0
 
 
@@ -93,7 +98,17 @@ def _connect(client: paho.Client, connection: Connection) -> None:
         client.tls_set_context(tls_context(connection))
         client.tls_insecure_set(connection.insecure_skip_verify)
     # paho pings after one interval and gives up after a second one; 0.7 of it keeps that under 1.5 intervals.
-    client.connect(connection.host, connection.port, max(1, int(connection.keepalive_s * 0.7)))
+    keepalive_s = max(1, int(connection.keepalive_s * 0.7))
+    client.connect(connection.host, connection.port, keepalive_s, properties=_wishes(client))
     if isinstance(opened := client.socket(), socket.socket):
         # Two small messages in a row (boxes, then a count): without this the second waits for an ACK, 40 ms.
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _wishes(client: paho.Client) -> Properties | None:
+    """What is asked of the broker; before MQTT 5 nothing can be."""
+    if client.protocol != MQTTProtocolVersion.MQTTv5:
+        return None
+    wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves this one without types
+    wishes.MaximumPacketSize = LONGEST_PACKET
+    return wishes
