@@ -101,11 +101,17 @@ def camera_spec(name: str, camera: CameraSettings, model: Model, detector: Answe
         model.view,
         slots=detector.slots + SPARE_SLOTS,
         max_fps=camera.detect.fps,
-        idle_fps=camera.detect.motion.idle_fps if camera.detect.motion.enabled else None,
+        idle_fps=idle_fps_of(camera),
         masks=masks_of(camera),
         stall_s=_STALL_S,
         python=getattr(camera.source, "interpreter", None),
     )
+
+
+def idle_fps_of(camera: CameraSettings) -> float | None:
+    """Frames a second that are looked at while nothing moves; None where motion does not matter."""
+    motion = camera.detect.motion
+    return motion.idle_fps if motion.enabled else None
 
 
 def masks_of(camera: CameraSettings) -> tuple[tuple[tuple[float, float], ...], ...]:

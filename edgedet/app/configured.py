@@ -54,6 +54,8 @@ def configured_job(sources: tuple[NamedSource, ...], wishes: Wishes, config: Pat
         filters=rules.filters,
         masks=composition.masks_of(settings),
         rules=rules if wishes.events else None,
+        # Of boxes every frame is asked for; events are those that the camera would tell.
+        idle_fps=composition.idle_fps_of(settings) if wishes.events else None,
     )
 
 

@@ -36,22 +36,39 @@ class Observed:
 
     @property
     def stirring(self) -> bool:
-        """Whether anything is there that moves or may be about to: what has stood still for long is not."""
-        return bool(self.counts.active) or any(not track.confirmed for track in self.tracks)
+        """Whether anything is there that moves or may be about to: what has stood still for long is not.
+
+        What should be there and was not seen is looked for, too: a few rare looks are no proof that it has gone.
+        """
+        return bool(self.counts.active) or any(not track.confirmed or track.detection is None for track in self.tracks)
 
 
 class ObjectWatch:
     """Give it every looked-at frame of one camera, in order."""
 
     def __init__(
-        self, rules: EventRules, new_tracker: Callable[[], Tracker], new_id: Callable[[int], str], usual_s: float
+        self,
+        rules: EventRules,
+        new_tracker: Callable[[], Tracker],
+        new_id: Callable[[int], str],
+        usual_s: float,
+        idle_s: float = 0.0,
     ) -> None:
-        """Assign only; `usual_s` is the expected pause between two frames, in seconds."""
+        """Assign only.
+
+        Args:
+            rules: what is told.
+            new_tracker: makes a tracker that knows nothing.
+            new_id: makes the name of a life that has begun at that time.
+            usual_s: the expected pause between two frames, seconds.
+            idle_s: the pause that the motion gate makes while nothing moves, seconds; 0 without it. That is no gap.
+        """
         self._rules = rules
         self._new_tracker = new_tracker
         self._tracker = new_tracker()
         self.lives = Lives(rules, new_id)
         self._usual_s = usual_s
+        self._idle_s = idle_s
         self._last_ns: int | None = None
         self._blind = False
 
@@ -90,7 +107,7 @@ class ObjectWatch:
         if last_ns is None:
             return
         gap_s = (at_ns - last_ns) / 1e9
-        long_gap = gap_s > max(_LONG_GAP_AT_LEAST_S, _LONG_GAP * self._usual_s)
+        long_gap = gap_s > max(_LONG_GAP_AT_LEAST_S, _LONG_GAP * max(self._usual_s, self._idle_s))
         if self._blind or long_gap:
             self.lives.blind()
             self._tracker.resume(at_ns)

@@ -20,6 +20,7 @@ from edgedet.stage_times import Samples
 from edgedet.workers.camera import CameraSpec, CameraWorker, Opened
 from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.frame import Frame
+from edgedet.workers.gate import Gate
 from edgedet.workers.protocol import Limits
 from edgedet.workers.supervisor import Detector
 
@@ -60,6 +61,8 @@ class Job:
     """Polygons that are black to the detector and in what is saved and shown."""
     rules: EventRules | None = None
     """What is told of objects, where events are asked for."""
+    idle_fps: float | None = None
+    """Frames a second that are looked at while nothing moves and nothing is followed; None: every frame is."""
 
 
 @dataclass(slots=True)
@@ -162,18 +165,23 @@ class Once:
             stall_s=_FILE_STALL_S,
             open_deadline_s=_FILE_STALL_S,
             masks=job.masks,
+            idle_fps=job.idle_fps,
         )
+        gate = None if job.idle_fps is None else Gate(job.idle_fps)
         try:
             async with AsyncExitStack() as stack:
                 camera = await stack.enter_async_context(CameraWorker(spec, self._on_note))
                 opened = await camera.opened()
                 self._on_opened(source, opened)
-                stream = self._seen(camera, opened, detector, depth)
+                stream = self._seen(camera, opened, detector, depth, gate)
                 stack.push_async_callback(stream.aclose)
                 async for looked_at in stream:
                     self.tally.note(looked_at)
                     if self._replay is not None:
                         await self._replay.write(source, looked_at)
+                        if gate is not None:
+                            gate.attending = self._replay.stirring
+                            camera.attend(following=gate.attending)
                     seen = self._filtered(looked_at)
                     for sink in self._sinks:
                         await sink.write(source, seen)
@@ -193,12 +201,14 @@ class Once:
             return seen
         return replace(seen, result=replace(seen.result, detections=self.job.filters.accepted(seen.result)))
 
-    def _seen(self, camera: CameraWorker, opened: Opened, detector: Detector, depth: int) -> AsyncGenerator[Seen]:
+    def _seen(
+        self, camera: CameraWorker, opened: Opened, detector: Detector, depth: int, gate: Gate | None
+    ) -> AsyncGenerator[Seen]:
         limits, labels = self.job.limits, self.job.model.labels
         frames = self._timed(camera.frames(), detector)
         if opened.live:
             return self._newest(frames, detector, depth)
-        return every_frame(frames, detector, lambda: limits, labels, depth)
+        return every_frame(frames, detector, lambda: limits, labels, depth, gate)
 
     async def _timed(self, frames: AsyncIterator[Frame], detector: Detector) -> AsyncIterator[Frame]:
         """Start the clock when the first frame is there and the detector is ready for it."""

@@ -40,8 +40,12 @@ class Replay:
     Its answers are the same for the same frames: neither a clock nor chance is in them.
     """
 
-    def __init__(self, rules: EventRules, tell: Callable[[Told], None]) -> None:
+    def __init__(self, rules: EventRules, tell: Callable[[Told], None], idle_s: float = 0.0) -> None:
+        """Assign only; `idle_s` is the pause that the motion gate makes while nothing moves, 0 without it."""
         self._rules = rules
+        self._idle_s = idle_s
+        self.stirring = False
+        """Whether anything that may move was there in the last frame."""
         self._tell = tell
         self._objects: ObjectWatch | None = None
         self._last: FrameStamp | None = None
@@ -51,12 +55,13 @@ class Replay:
     async def write(self, source: NamedSource, seen: Seen) -> None:
         """See `Sink.write`."""
         if self._objects is None:
-            self._objects = ObjectWatch(self._rules, composition.new_tracker, self._new_id, _USUAL_S)
+            self._objects = ObjectWatch(self._rules, composition.new_tracker, self._new_id, _USUAL_S, self._idle_s)
         stamp = seen.result.stamp
         at_ns = _at_ns(stamp)
         # Events carry the time of their frame; here that is the recording's and not when it was decoded.
         self._last = replace(stamp, captured_ns=at_ns)
         observed = self._objects.look(replace(seen.result, stamp=self._last), at_ns)
+        self.stirring = observed.stirring
         self._hand_on(source, observed.events)
 
     async def ended(self, source: NamedSource) -> None:
@@ -65,6 +70,7 @@ class Replay:
             self._hand_on(source, self._objects.end_all(EndReason.OFF, self._last.captured_ns))
         self._objects = None
         self._last = None
+        self.stirring = False
 
     def _hand_on(self, source: NamedSource, events: tuple[Event, ...]) -> None:
         if self._last is None:

@@ -73,7 +73,6 @@ class CameraWatch:
         self._newest: Latest[Frame] | None = None
         self._share = Share(weight=spec.max_fps or 1.0)
         self._gate = None if spec.idle_fps is None else Gate(spec.idle_fps)
-        self._following = False
         self._captured_before = 0
         self._dropped_before = 0
         self._failures = 0
@@ -109,9 +108,9 @@ class CameraWatch:
 
         Without `detect.motion` this changes nothing.
         """
-        if self._gate is None or following == self._following:
+        if self._gate is None:
             return
-        self._following = self._gate.attending = following
+        self._gate.attending = following
         if self._worker is not None:
             self._worker.attend(following=following)
 
@@ -172,8 +171,8 @@ class CameraWatch:
                 await stack.enter_async_context(worker)
                 self._worker = worker
                 opened = await worker.opened()
-                if self._following:
-                    worker.attend(following=True)
+                if self._gate is not None:
+                    worker.attend(following=self._gate.attending)
                 stream = self._look(worker, opened)
                 stack.push_async_callback(stream.aclose)
                 async for seen in stream:

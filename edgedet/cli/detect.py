@@ -136,7 +136,7 @@ async def _detect(job: Job, output_format: str | None, output: Path | None, save
             bar = ProgressSink()
         # Rows above the bar: both must go through one console, or the bar is left standing between them.
         shared = bar.console if bar and output is None else None
-        replay = None if job.rules is None else _replay(job.rules, chosen_format, stream, shared)
+        replay = None if job.rules is None else _replay(job.rules, job.idle_fps, chosen_format, stream, shared)
         if replay is not None:
             pass
         elif chosen_format == "jsonl":
@@ -165,12 +165,15 @@ async def _detect(job: Job, output_format: str | None, output: Path | None, save
     return code
 
 
-def _replay(rules: EventRules, chosen_format: str, stream: TextIO, console: Console | None) -> Replay:
+def _replay(
+    rules: EventRules, idle_fps: float | None, chosen_format: str, stream: TextIO, console: Console | None
+) -> Replay:
     # Here: the tracker needs numpy, which a run without events does not wait for.
     from edgedet.app.replay import Replay
     from edgedet.cli._events import event_writer
 
-    return Replay(rules, event_writer(chosen_format, stream, console))
+    idle_s = 0.0 if idle_fps is None else 1.0 / idle_fps
+    return Replay(rules, event_writer(chosen_format, stream, console), idle_s)
 
 
 async def _until_done_or_interrupted(once: Once, window: WindowSink | None) -> int:

@@ -103,6 +103,7 @@ class CameraWorker:
         self._header: memoryview | None = None
         self._ended = False
         self._live = False
+        self._following = False
         self._out = 0
         self._started_ns = 0
 
@@ -210,7 +211,8 @@ class CameraWorker:
 
     def attend(self, *, following: bool) -> None:
         """Say that something is being followed from now on, so that every frame is wanted, or that nothing is."""
-        if not self._ended:
+        if following != self._following and not self._ended:
+            self._following = following
             self._process.send(pack_attend(following=following))
 
     def kill(self, reason: str) -> None:
