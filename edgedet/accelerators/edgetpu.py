@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import import_module, metadata
 from typing import Any
@@ -67,14 +67,21 @@ def open_accelerator(options: Options) -> Accelerator:
         ) from error
 
 
-def versions(options: Options) -> str:
-    """The runtime and the library that go together here, in words, for when loading them ends the process."""
+def versions(options: Options) -> Iterator[str]:
+    """The runtime and the library that go together here, in words, for when loading them ends the process.
+
+    That can happen at every step, so they come in two: without the library's own version, and with it.
+    """
     runtime = runtime_module(options.runtime).__name__.partition(".")[0]
     try:
         version = metadata.version(_PACKAGES[runtime])
     except metadata.PackageNotFoundError:
         version = "of unknown version"
-    return f"{_PACKAGES[runtime]} {version} and {options.library}"
+    pair = f"{_PACKAGES[runtime]} {version} and {options.library}"
+    yield pair
+    number = _runtime_version(_loaded(options.library))
+    if number is not None:
+        yield f"{pair} (Edge TPU runtime version {number})"
 
 
 def delegate_options(device: str, given: Mapping[str, str]) -> dict[str, str]:
@@ -142,18 +149,24 @@ def _loaded(library: str) -> ctypes.CDLL:
         ) from error
 
 
-def _require_runtime(library: ctypes.CDLL, options: Options) -> None:
+def _runtime_version(library: ctypes.CDLL) -> int | None:
+    """Of the Edge TPU's runtime, which models are compiled for; None: it does not say."""
     try:
         told = library.edgetpu_version
     except AttributeError:
-        return
+        return None
     told.restype = ctypes.c_char_p
     found = _RUNTIME_VERSION.search((told() or b"").decode(errors="replace"))
-    if found is None or options.edgetpu_runtime is None or int(found[1]) >= options.edgetpu_runtime:
+    return int(found[1]) if found else None
+
+
+def _require_runtime(library: ctypes.CDLL, options: Options) -> None:
+    number = _runtime_version(library)
+    if number is None or options.edgetpu_runtime is None or number >= options.edgetpu_runtime:
         return
     raise AcceleratorError(
         f"{options.model} needs an Edge TPU runtime of version {options.edgetpu_runtime}, "
-        f"{options.library} has {found[1]}",
+        f"{options.library} has {number}",
         hint="Install a newer libedgetpu, or compile the model with --min_runtime_version.",
         code="edgetpu_runtime_mismatch",
     )

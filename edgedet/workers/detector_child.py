@@ -247,7 +247,8 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
     wishes = [_options(start, number, info.edgetpu_runtime) for number in range(start["instances"])]
     if hasattr(backend, "versions"):
         # Said before it is tried: a library that does not go with the runtime leaves no chance to say it after.
-        connection.send(pack_json(Kind.NOTE, {"message": backend.versions(wishes[0])}))
+        for words in backend.versions(wishes[0]):
+            connection.send(pack_json(Kind.NOTE, {"message": words}))
     accelerators = [backend.open_accelerator(options) for options in wishes]
     instances = [
         Instance(number, accelerator, encoder, slots, memory.header(shared))

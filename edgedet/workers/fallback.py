@@ -191,6 +191,9 @@ class PreferringDetector:
             self._up.set()
         else:
             self._up.clear()
+        if base.phase is Phase.LOADING:
+            # Who answers instead belongs to what is said of a loss, and is known in a moment.
+            doubts = []
         state = replace(
             base,
             restarts=(cpu.restarts if cpu else 0) + sum(max(0, keeper.attempts - 1) for keeper in self._keepers),

@@ -149,7 +149,7 @@ async def test_a_library_that_crashes_when_it_is_loaded_is_told_with_both_versio
     error = await failing_to_open(on_edgetpu)
     assert error.code == "edgetpu_runtime_mismatch"
     assert error.message.startswith("the Edge TPU's worker died of SIGSEGV while ai-edge-litert 2.")
-    assert error.message.endswith(f"{edgetpu.library} were loaded")
+    assert error.message.endswith(f"{edgetpu.library} (Edge TPU runtime version 14) were loaded")
 
 
 @pytest.mark.parametrize("step", [{"create": "hang"}, {"prepare": "hang"}, {"invoke": "hang"}], ids=str)
