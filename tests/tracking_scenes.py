@@ -108,9 +108,13 @@ def _noisy(box: Box, random: Random) -> Box:
     return Box(shifted(box.x1, wide), shifted(box.y1, tall), shifted(box.x2, wide), shifted(box.y2, tall))
 
 
-def street(seed: int) -> Callable[[float], Sequence[Actor]]:
+def street_scene(seed: int) -> Scene:
     """People, dogs, bicycles and cars that pass in front of each other, behind lamp posts and past a parked car."""
-    scene = Scene(seed, SIZE, Style(objects=(4, 6), parked_cars=1))
+    return Scene(seed, SIZE, Style(objects=(4, 6), parked_cars=1))
+
+
+def street(seed: int) -> Callable[[float], Sequence[Actor]]:
+    scene = street_scene(seed)
 
     def actors(at_s: float) -> Sequence[Actor]:
         return [Actor(seen.object_id, seen.label, seen.box, is_countable(seen, SIZE)) for seen in scene.truth(at_s)]

@@ -62,14 +62,14 @@ def follow(
             }
         )
     return [
-        _without_the_uncountable(
+        judged(
             moment, {id_: box for id_, (box, sure) in frame.items() if sure or (from_first_sight and id_ in confirmed)}
         )
         for moment, frame in zip(moments, told, strict=True)
     ]
 
 
-def _without_the_uncountable(moment: Moment, told: Boxes) -> Followed:
+def judged(moment: Moment, told: Boxes) -> Followed:
     """The frame without objects that nobody asks for, and without what was told of them."""
     everybody = {actor.object_id: actor.box for actor in moment.actors}
     uncountable = {actor.object_id for actor in moment.actors if not actor.countable}
