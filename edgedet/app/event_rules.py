@@ -39,4 +39,5 @@ def event_rules(camera: CameraSettings, min_score: float | None = None) -> Event
         ),
         tuple(LineRule(name, line.start, line.end, line.labels) for name, line in camera.lines.items()),
         camera.stationary.after_s,
+        camera.stationary.gone_after_s,
     )

@@ -47,4 +47,5 @@ class Ground:
         self.lines = tuple(Line(rule) for rule in rules.lines)
         self.loitering_is_told = any(zone.loiter_ns is not None for zone in self.zones)
         self.stationary_after_ns = nanoseconds(rules.stationary_after_s)
+        self.stationary_gone_after_ns = nanoseconds(rules.stationary_gone_after_s)
         self.update_every_ns = nanoseconds(rules.update_every_s)

@@ -12,10 +12,13 @@ from edgedet.events.evidence import Evidence
 from edgedet.events.ground import Ground, Line, nanoseconds
 from edgedet.events.rest import Rest
 from edgedet.events.stays import Stay, Step
+from edgedet.geometry import intersection_over_union
 from edgedet.types import Box, EndReason, Event, EventKind, FrameStamp, Track
 
 BETTER_SCORE = 0.1
 """A top score that is better by so much than the last one told is worth an update."""
+_SAME_PLACE = 0.5
+"""Overlap of a box with the place where an object stood."""
 _LABEL_HOLDS_NS = 2_000_000_000
 """How long the tracker's vote must name another class before a told object is called by it."""
 
@@ -54,6 +57,7 @@ class Life:
         """What it is called in events and counts."""
         self.unseen_since_blind = False
         self._track = track
+        self._started_ns = track.first_ns
         self._ground = ground
         self._told = _Told(track.label, 0)
         self._top_score = 0.0
@@ -70,6 +74,16 @@ class Life:
     def stationary(self) -> bool:
         """Whether it stands."""
         return self._rest.stationary
+
+    @property
+    def stands(self) -> bool:
+        """Whether it stands, and was told of."""
+        return self.id is not None and self._rest.stationary
+
+    def could_be(self, track: Track) -> bool:
+        """Whether a new track could be this object, still in the place where it stood."""
+        same = self.stands and track.label == self.label
+        return same and intersection_over_union(self._rest.place, track.box) >= _SAME_PLACE
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -108,7 +122,7 @@ class Life:
         if self.id is None:
             self.label = track.label
             if seen and self._is_worth_telling(moment):
-                self.id = new_id(track.first_ns)
+                self.id = new_id(self._started_ns)
                 self._told = _Told(self.label, moment.now_ns, stationary=self.stationary)
                 events.append(self._event(EventKind.NEW, moment.at_ns))
         else:
@@ -130,7 +144,7 @@ class Life:
             if stay.entered:
                 stay.entered = False
                 events.append(self._event(EventKind.ZONE_LEAVE, at_ns, zone=name))
-        ended_ns = max(self._track.seen_ns, self._track.first_ns)
+        ended_ns = max(self._track.seen_ns, self._started_ns)
         return [*events, self._event(EventKind.END, at_ns, ended_ns=ended_ns, end_reason=reason)]
 
     def _is_worth_telling(self, moment: Moment) -> bool:
@@ -224,7 +238,7 @@ class Life:
             top_score=self._top_score,
             box=track.box,
             captured_ns=at_ns,
-            started_ns=track.first_ns,
+            started_ns=self._started_ns,
             zones=zones,
             entered_zones=tuple(self._entered),
             loitering=tuple(zone for zone in told.loitering if zone in zones),

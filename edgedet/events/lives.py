@@ -41,6 +41,7 @@ class Lives:
         self._ground = Ground(rules)
         self._new_id = new_id
         self._lives: dict[int, Life] = {}
+        self._unseen: dict[Life, int] = {}
         self._crossings: dict[str, tuple[int, int]] = {rule.name: (0, 0) for rule in rules.lines}
         self._now_ns = 0
         self._at_ns: int | None = None
@@ -53,13 +54,13 @@ class Lives:
         """
         moment = self._moment(stamp, at_ns)
         before, self._lives = self._lives, {}
+        tracked = {track.id for track in tracks}
+        self._unseen.update((life, moment.now_ns) for number, life in before.items() if number not in tracked)
         for track in tracks:
-            life = before.pop(track.id, None)
+            life = before.get(track.id) or self._back_again(track)
             if life is not None or is_sane(track):
-                self._lives[track.id] = Life(track, self._ground, moment) if life is None else life
-        events: list[Event] = []
-        for life in before.values():
-            events += life.end(EndReason.BLIND if life.unseen_since_blind else EndReason.LEFT, at_ns)
+                self._lives[track.id] = life or Life(track, self._ground, moment)
+        events = self._end_unseen(moment)
         for track in tracks:
             if track.id in self._lives:
                 events += self._lives[track.id].see(track, moment, self._new_id)
@@ -69,30 +70,50 @@ class Lives:
                 self._crossings[event.line] = (come + 1, gone) if event.direction == "in" else (come, gone + 1)
         return tuple(events)
 
+    def _back_again(self, track: Track) -> Life | None:
+        """The life of what stood where this new track is, and was lost."""
+        life = next((life for life in self._unseen if life.could_be(track)), None)
+        if life is not None:
+            del self._unseen[life]
+        return life
+
+    def _end_unseen(self, moment: Moment) -> list[Event]:
+        """What has no track any more has ended; what stood, a while later."""
+        events: list[Event] = []
+        for life, since_ns in tuple(self._unseen.items()):
+            if not life.stands or moment.now_ns - since_ns >= self._ground.stationary_gone_after_ns:
+                del self._unseen[life]
+                events += life.end(EndReason.BLIND if life.unseen_since_blind else EndReason.LEFT, moment.at_ns)
+        return events
+
+    @property
+    def _all(self) -> tuple[Life, ...]:
+        return (*self._lives.values(), *self._unseen)
+
     def blind(self) -> None:
         """Looking has stopped. What is not seen again afterwards has ended for that reason."""
         self._is_blind = True
-        for life in self._lives.values():
+        for life in self._all:
             life.blind()
 
     def end_all(self, reason: EndReason, at_ns: int) -> tuple[Event, ...]:
         """End every life: nobody will look any more."""
-        lives, self._lives = self._lives, {}
-        return tuple(event for life in lives.values() for event in life.end(reason, at_ns))
+        lives, self._lives, self._unseen = self._all, {}, {}
+        return tuple(event for life in lives for event in life.end(reason, at_ns))
 
     def change(self, rules: EventRules) -> tuple[Event, ...]:
         """Go on by other rules. Lives go on; zones that are gone are left; totals of lines are kept by name."""
         self._ground = Ground(rules)
         self._crossings = {rule.name: self._crossings.get(rule.name, (0, 0)) for rule in rules.lines}
         events: list[Event] = []
-        for life in self._lives.values():
+        for life in self._all:
             events += life.change(self._ground, self._at_ns or 0, self._now_ns)
         return tuple(events)
 
     @property
     def counts(self) -> Counts:
         """How many there are now."""
-        told = [life for life in self._lives.values() if life.id is not None]
+        told = [life for life in self._all if life.id is not None]
         zones = {zone.name: Counter(dict.fromkeys(zone.labels or (), 0)) for zone in self._ground.zones}
         for life in told:
             for zone in life.zones:

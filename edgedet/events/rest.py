@@ -28,6 +28,11 @@ class Rest:
         self._samples = deque((box,), _SAMPLES)
         self._sampled_ns = now_ns
 
+    @property
+    def place(self) -> Box:
+        """Where it stands, or where it was when it last moved."""
+        return self._anchor
+
     def step(self, box: Box, now_ns: int, after_ns: int) -> None:
         """Take a frame in which the object was seen."""
         if now_ns - self._sampled_ns < _SAMPLE_EVERY_NS:

@@ -52,5 +52,8 @@ class EventRules:
     lines: tuple[LineRule, ...] = ()
     stationary_after_s: float = 10.0
     """An object that has not moved for so long is stationary."""
+    stationary_gone_after_s: float = 10.0
+    """An object that stood and is not tracked any more is gone after so long, unless one like it is seen in its place:
+    a detector loses a parked car in the dark now and then, and it has neither left nor come anew."""
     update_every_s: float = 3.0
     """Two updates of one life are at least so far apart."""

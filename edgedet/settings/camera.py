@@ -136,6 +136,8 @@ class StationarySettings(Section):
 
     after_s: float = quantity(10.0, "seconds", gt=0.0, le=86_400.0)
     """An object that has not moved for so many seconds is stationary and no longer active."""
+    gone_after_s: float = quantity(10.0, "seconds", ge=0.0, le=86_400.0)
+    """A stationary object that is lost from sight has ended after so many seconds, unless it is seen there again."""
 
 
 class SnapshotSettings(Section):

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from event_stage import SQUARE, Actor, Point, Stage, path, rules, still
+from edgedet.types import EndReason
+from event_stage import SECOND, SQUARE, Actor, Point, Stage, path, rules, still
 
 CAR = Actor(still(0.5, 0.6), label="car", wide=0.3, tall=0.2)
 
@@ -100,3 +101,42 @@ def test_who_stops_and_goes_is_told_each_time_it_stands() -> None:
     stops = path((0.0, 0.2, 0.6), (15.0, 0.2, 0.6), (18.0, 0.7, 0.6), (40.0, 0.7, 0.6))
     stage = Stage(rules(stationary_after_s=5.0)).play(40.0, Actor(stops))
     assert [event.stationary for _, event in stage.told] == [False, True, False, True]
+
+
+def seen_again(gap_s: float, *, x: float = 0.5, label: str = "car") -> Stage:
+    """A parked car is lost from sight, and after a while something has a track of its own there."""
+    stage = Stage(rules(zones=[SQUARE], stationary_after_s=5.0)).play(20.0, CAR).play(gap_s)
+    return stage.play(20.0, replace(CAR, id=2, way=still(x, 0.6), label=label))
+
+
+def test_a_parked_car_that_is_lost_for_some_seconds_is_the_same_when_it_is_seen_again() -> None:
+    stage = seen_again(8.0)
+    assert stage.kinds == ["new", "zone_enter square", "update"]
+    assert stage.lives.counts.objects == {"car": 1}
+    assert stage.lives.event_of(2) == "life-1"
+    stage.play(9.0)
+    assert stage.lives.counts.zones == {"square": {"car": 1}}
+    end = stage.play(2.0).told[-1][1]
+    assert (end.id, end.track_id, end.started_ns, end.ended_ns) == ("life-1", 2, 0, round(47.9 * SECOND))
+
+
+def test_a_parked_car_that_stays_out_of_sight_has_ended() -> None:
+    stage = seen_again(12.0)
+    assert stage.kinds[2:] == ["update", "zone_leave square", "end left", "new", "zone_enter square", "update"]
+    assert stage.when("end left") == [30.0]
+
+
+@pytest.mark.parametrize(("x", "label"), [(0.75, "car"), (0.5, "person")])
+def test_what_comes_elsewhere_or_is_something_else_is_not_the_car_that_was_lost(x: float, label: str) -> None:
+    assert seen_again(5.0, x=x, label=label).kinds.count("new") == 2
+
+
+def test_a_walker_who_is_gone_has_left_at_once() -> None:
+    walker = Actor(path((0.0, 0.1, 0.8), (5.0, 0.9, 0.8)))
+    assert Stage(rules(stationary_after_s=5.0)).play(6.0, walker).when("end left") == [5.1]
+
+
+def test_a_car_that_was_lost_ends_too_when_everything_ends() -> None:
+    stage = Stage(rules(stationary_after_s=5.0)).play(20.0, CAR).play(3.0)
+    assert [event.end_reason for event in stage.lives.end_all(EndReason.RESTART, 23 * SECOND)] == [EndReason.RESTART]
+    assert stage.lives.counts.objects == {}
