@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,19 +48,33 @@ class Clock:
 
     _ASK_EVERY_NS = 1_000_000_000
 
-    def __init__(self, boot_id: str | None = None) -> None:
-        self._boot_id = read_boot_id() if boot_id is None else boot_id
+    def __init__(
+        self,
+        boot_id: str | None = None,
+        *,
+        wall_ns: Callable[[], int] = time.time_ns,
+        mono_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """`wall_ns` and `mono_ns` are the two clocks, nanoseconds; tests bring their own."""
+        self.boot_id = read_boot_id() if boot_id is None else boot_id
+        """Of this boot; an empty string where the kernel has none."""
+        self.mono_ns = mono_ns
+        self._wall_ns = wall_ns
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._synced = False
         self._asked_ns: int | None = None
 
     def stamp(self) -> Stamp:
         """The time now, on both clocks."""
-        now_ns = time.monotonic_ns()
+        now_ns = self.mono_ns()
         if self._asked_ns is None or now_ns - self._asked_ns > self._ASK_EVERY_NS:
             self._synced = self.is_synchronised()
             self._asked_ns = now_ns
-        return Stamp(rfc3339(time.time()), self._boot_id, now_ns, self._synced)
+        return Stamp(rfc3339(self._wall_ns() / 1e9), self.boot_id, now_ns, self._synced)
+
+    def offset_ns(self) -> int:
+        """Wall clock minus CLOCK_MONOTONIC now: jumps when somebody sets the wall clock."""
+        return self._wall_ns() - self.mono_ns()
 
     def is_synchronised(self) -> bool:
         """Whether the kernel holds the clock for set (adjtimex), whoever set it: timesyncd, chrony or ntpd."""

@@ -3,7 +3,8 @@
 `send` puts a message where it belongs and returns. States (retained) are kept by topic: the newest counts, so what
 piles up while the broker is away is bounded by the number of topics, and after every reconnect all of them are
 published again, `online` last, when what it vouches for is there. QoS 0 leaves within the call or is dropped and
-counted. Other QoS 1 messages wait in a bounded queue; the oldest go when it is full.
+counted. Other QoS 1 messages wait in a bounded queue; the oldest go when it is full. Events come from their own
+delivery (`edgedet.outputs.delivery`), one at a time as there is room, so that what waits is remembered in one place.
 
 A task connects, waits for the end of the connection, and connects again. Acknowledgements drive the rest.
 """
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
     from edgedet.outputs.commands import Command
     from edgedet.outputs.connection import Connection
+    from edgedet.outputs.delivery import EventDelivery
     from edgedet.outputs.messages import Publication
+    from edgedet.outputs.spool.entry import Entry
     from edgedet.outputs.topics import Topics
 
 _LOG = logging.getLogger(__name__)
@@ -79,10 +82,12 @@ class MqttOutput:
         on_status: Callable[[BrokerStatus], None] | None = None,
         pace: Pace | None = None,
         farewell: bytes = _OFFLINE,
+        events: EventDelivery | None = None,
     ) -> None:
         """`cameras` are those whose commands are taken; `on_status` is called on each change.
 
         `farewell` is what `availability` says at the end, clean or not; an empty one leaves nothing retained there.
+        `events` is opened before this output and closed after it.
         """
         self._connection = connection
         self._topics = topics
@@ -91,6 +96,8 @@ class MqttOutput:
         self._pace = pace or Pace()
         self._farewell = farewell
         self._outbox = Outbox()
+        self._events = events
+        self._events_under_way: dict[int, Entry] = {}
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._drained = asyncio.Event()
@@ -102,6 +109,8 @@ class MqttOutput:
         self.status = BrokerStatus(connected=False, code=None, message="not connected yet")
 
     async def __aenter__(self) -> Self:
+        if self._events is not None:
+            self._events.attach(self._pump)
         self._task = asyncio.create_task(self._run(), name="mqtt")
         self._task.add_done_callback(_log_a_crash)
         return self
@@ -173,19 +182,48 @@ class MqttOutput:
         if link is None:
             return
         window = min(_IN_FLIGHT, link.limits.in_flight)
-        while self._outbox.under_way < window and (message := self._outbox.next()) is not None:
-            if not self._fits(link, message):
-                self._dropped += 1
-                continue
-            number = link.publish(message.topic, message.payload, qos=1, retain=message.retain)
-            if number is None:
-                # The link is going; `link_lost` puts what is under way to the front again.
-                self._outbox.sent(-1, message)
+        while self._under_way < window:
+            if (message := self._outbox.next()) is not None:
+                going = self._publish(link, message)
+            elif self._events is not None and (event := self._events.next()) is not None:
+                going = self._publish_event(self._events, link, *event)
+            else:
+                break
+            if not going:
+                # `link_lost` puts what is under way to the front again.
                 return
-            self._outbox.sent(number, message)
-            self._sent += 1
-        if not self._outbox.waiting:
+        if not self._waiting:
             self._drained.set()
+
+    @property
+    def _under_way(self) -> int:
+        return self._outbox.under_way + len(self._events_under_way)
+
+    @property
+    def _waiting(self) -> int:
+        return self._outbox.waiting + (0 if self._events is None else self._events.statistics().spooled)
+
+    def _publish(self, link: Link, message: Publication) -> bool:
+        """Send what the outbox gave; False when the link is going."""
+        if not self._fits(link, message):
+            self._dropped += 1
+            return True
+        number = link.publish(message.topic, message.payload, qos=1, retain=message.retain)
+        self._outbox.sent(-1 if number is None else number, message)
+        self._sent += number is not None
+        return number is not None
+
+    def _publish_event(self, events: EventDelivery, link: Link, entry: Entry, message: Publication) -> bool:
+        """Send an event; False when the link is going."""
+        if not self._fits(link, message):
+            events.too_large(entry)
+            return True
+        number = link.publish(message.topic, message.payload, qos=1, retain=False)
+        if number is None:
+            return False
+        self._events_under_way[number] = entry
+        self._sent += 1
+        return True
 
     def _fits(self, link: Link, message: Publication) -> bool:
         size = len(message.payload) + len(message.topic.encode()) + _HEADER_BYTES
@@ -256,10 +294,13 @@ class MqttOutput:
     def _detach(self) -> None:
         self._link = None
         self._outbox.link_lost()
+        self._events_under_way.clear()
+        if self._events is not None:
+            self._events.link_lost()
 
     async def _flush(self, link: Link) -> None:
         self._drained.clear()
-        if not self._outbox.waiting:
+        if not self._waiting:
             return
         drained = asyncio.create_task(self._drained.wait(), name="mqtt-flush")
         ends: list[asyncio.Future[Any]] = [drained, link.lost]
@@ -267,11 +308,17 @@ class MqttOutput:
         drained.cancel()
 
     def _acknowledged(self, number: int, refusal: str | None) -> None:
-        message = self._outbox.acknowledged(number)
-        if message is not None and refusal is not None:
-            self._deny(message.topic, refusal)
-        elif message is not None and message.topic in self._denied:
-            self._denied.remove(message.topic)
+        topic: str | None
+        if self._events is not None and (entry := self._events_under_way.pop(number, None)) is not None:
+            topic = self._topics.events(entry.camera)
+            self._events.acknowledged(entry, taken=refusal is None)
+        else:
+            message = self._outbox.acknowledged(number)
+            topic = None if message is None else message.topic
+        if topic is not None and refusal is not None:
+            self._deny(topic, refusal)
+        elif topic in self._denied:
+            self._denied.remove(topic)
             if not self._denied:
                 self._tell_connected()
         self._pump()

@@ -99,7 +99,8 @@ class EventPayload(Head):
     """`<camera>/events`: a step in the life of an object, or of the record itself (`gap`, `clock`)."""
 
     seq: int
-    """Counts up by one per camera and survives restarts. A repeat of a message has the same one."""
+    """Counts up by one per camera and survives restarts. A repeat of a message has the same one; a `gap` has the last
+    one of its range, so that no number is left without an explanation."""
     id: str | None
     """One for the whole life of an object."""
     camera: str
@@ -121,6 +122,8 @@ class EventPayload(Head):
     """Where the object is now."""
     entered_zones: tuple[str, ...]
     """Where it has been."""
+    loitering: tuple[str, ...]
+    """Zones in which it has stayed longer than is usual there."""
     captured_at: str | None
     """RFC 3339: when the picture was taken."""
     started: str | None
@@ -138,7 +141,8 @@ class EventPayload(Head):
     to_seq: int | None = None
     """Of `gap`: last number that is missing."""
     lost: int | None = None
-    """Of `gap`: how many."""
+    """Of `gap`: how many events those numbers were; 0: they were never used; null: nobody knows, since the daemon was
+    killed."""
     offset_s: float | None = None
     """Of `clock`: by how much the wall clock was set."""
 
