@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -190,6 +191,10 @@ class EdgeTpuKeeper:
         self.detector = None
         self._on_change()
         if remains is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            # Most only take long to die, as one does whose memory is written out.
+            await asyncio.wait_for(remains.gone(), 2 * self._means.patience.look_s)
             return
         loss = self.doubt
         name = f" {self.device}" if self.device else ""
