@@ -21,6 +21,7 @@ from edgedet.workers.supervisor import Detector
 from edgedet.workers.turns import Share, Turns
 
 _PATIENCE = Patience()
+_DEVICES_AT_LEAST = 2
 
 
 class PreferringDetector:
@@ -61,6 +62,9 @@ class PreferringDetector:
         self._on_change = on_change
         self._turns = Turns()
         self._means = Means(edgetpu, self._turns, Claims(), patience, look, helper, reset)
+        now = cpu()
+        # Cameras make room for so many frames once; a second device that comes later finds it made.
+        self._slots = max(SLOTS_PER_INSTANCE * max(_DEVICES_AT_LEAST, self._wanted()), now.slots if now else 0)
         self._cpu: Detector | None = None
         self._keepers: list[EdgeTpuKeeper] = []
         self._fallbacks = 0
@@ -71,8 +75,7 @@ class PreferringDetector:
     @property
     def slots(self) -> int:
         """How many frames can be under way at once."""
-        cpu = self._cpu_spec()
-        return max(SLOTS_PER_INSTANCE * self._wanted(), cpu.slots if cpu else 0)
+        return self._slots
 
     @property
     def pids(self) -> tuple[int, ...]:
