@@ -39,13 +39,15 @@ class Rest:
             return
         self._sampled_ns = now_ns
         self._samples.append(box)
-        steady = self._steady()
         limit = _LEAVES_BELOW if self.stationary else _MOVES_BELOW
-        if intersection_over_union(self._anchor, steady) < limit:
-            self._anchor, self._since_ns, self.stationary = steady, now_ns, False
-        elif not self.stationary and now_ns - self._since_ns >= after_ns:
+        if intersection_over_union(self._anchor, box) < limit:
+            steady = self._steady()  # a box that is in its place needs no second opinion
+            if intersection_over_union(self._anchor, steady) < limit:
+                self._anchor, self._since_ns, self.stationary = steady, now_ns, False
+                return
+        if not self.stationary and now_ns - self._since_ns >= after_ns:
             # From here on it is compared with where it came to rest, not with where it slowed down.
-            self._anchor, self.stationary = steady, True
+            self._anchor, self.stationary = self._steady(), True
 
     def _steady(self) -> Box:
         middle = len(self._samples) // 2
