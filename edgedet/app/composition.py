@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from edgedet.app.counting import Counted
 from edgedet.app.event_rules import filters_of
 from edgedet.app.model import Model, usable_cores
+from edgedet.app.objects import WEAKEST_SCORE
 from edgedet.app.overrides import Override
 from edgedet.app.preference import EdgeTpuAccess
 from edgedet.app.publishing import PublishRules
 from edgedet.app.watch import SPARE_SLOTS, WatchOrder
 from edgedet.outputs.connection import Connection
+from edgedet.outputs.spool.entry import Policy
 from edgedet.settings import mqtt_password
 from edgedet.workers.camera import CameraSpec
 from edgedet.workers.detector import DetectorSpec
@@ -24,8 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from edgedet.app.snapshots import SnapshotKeeper
     from edgedet.clock import Clock
+    from edgedet.outputs.messages import Publication
+    from edgedet.outputs.topics import Topics
     from edgedet.settings import CameraSettings, DetectorSettings, MqttSettings
+    from edgedet.settings.schema import SpoolSettings
     from edgedet.tracking import Tracker
     from edgedet.types import ViewSize
     from edgedet.workers.supervisor import Answerer
@@ -56,6 +62,11 @@ def broker_connection(mqtt: MqttSettings, device: str) -> Connection:
         keepalive_s=mqtt.keepalive_s,
         client_id=f"edgedet-{device}",
     )
+
+
+def spool_policy(spool: SpoolSettings) -> Policy:
+    """How events wait for the broker."""
+    return Policy(spool.mode, spool.max_events, int(spool.max_mb * 1e6), spool.max_age_h * 3600.0)
 
 
 def detector_spec(settings: DetectorSettings, model: Model) -> DetectorSpec:
@@ -103,6 +114,7 @@ def camera_spec(name: str, camera: CameraSettings, model: Model, detector: Answe
         max_fps=camera.detect.fps,
         idle_fps=idle_fps_of(camera),
         masks=masks_of(camera),
+        full_view=camera.snapshots.enabled,
         stall_s=_STALL_S,
         python=getattr(camera.source, "interpreter", None),
     )
@@ -124,7 +136,8 @@ def watch_order(camera: CameraSettings, override: Override, model: Model) -> Wat
     detect = camera.detect
     return WatchOrder(
         enabled=detect.enabled if override.detect is None else override.detect,
-        filters=filters_of(camera, override.min_score),
+        # Down to what the tracker has a use for; what counts is decided over time.
+        min_score=min(WEAKEST_SCORE, filters_of(camera, override.min_score).weakest),
         iou=detect.iou,
         max_detections=_MAX_DETECTIONS,
         # Of a model that came late, a label may be unknown: it is never seen, and the others still are.
@@ -137,6 +150,21 @@ def counted(camera: CameraSettings) -> Counted:
     labels = tuple(camera.detect.objects)
     zones = {name: labels if zone.labels is None else tuple(zone.labels) for name, zone in camera.zones.items()}
     return Counted(labels, zones, tuple(camera.lines))
+
+
+def snapshot_keeper(
+    name: str, camera: CameraSettings, state_dir: Path, topics: Topics, send: Callable[[Publication], None]
+) -> SnapshotKeeper | None:
+    """What makes pictures of a camera's objects; None: none are wanted."""
+    wanted = camera.snapshots
+    if not wanted.enabled:
+        return None
+    # Here: most cameras make none.
+    from edgedet.app.snapshots import SnapshotKeeper, SnapshotRules
+    from edgedet.outputs.snapshots import SnapshotFiles, SnapshotLimits
+
+    files = SnapshotFiles(state_dir, name, SnapshotLimits(wanted.max_files, wanted.max_mb, wanted.max_age_d))
+    return SnapshotKeeper(name, SnapshotRules(wanted.boxes, wanted.crop), files, topics, send)
 
 
 def new_tracker() -> Tracker:
@@ -156,7 +184,7 @@ def life_ids(clock: Clock) -> Callable[[int], str]:
 
 def publish_rules(camera: CameraSettings) -> PublishRules:
     """How much a camera tells."""
-    return PublishRules(camera.publish.detections, camera.publish.max_hz, tuple(camera.detect.objects))
+    return PublishRules(camera.publish.detections, camera.publish.max_hz)
 
 
 def _text(value: object) -> str | None:

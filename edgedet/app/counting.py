@@ -45,11 +45,6 @@ class CountPublisher:
         self._seen: dict[str, None] = {}
         self._seen_in: dict[str, dict[str, None]] = {}
 
-    @property
-    def told(self) -> tuple[str, ...]:
-        """Topics that hold a count of this camera."""
-        return tuple(self._told)
-
     def publish(self, counts: Counts) -> None:
         """Tell which numbers of objects have changed."""
         if counts != self._counts:
@@ -66,19 +61,11 @@ class CountPublisher:
             now[topics.line(camera, line, "out")] = total.out
         self._tell(now)
 
-    def change(self, counted: Counted) -> tuple[str, ...]:
-        """Count this from now on; returns the topics of zones and lines that are gone."""
-        topics, camera, before = self._topics, self._camera, self._counted
-        gone = [
-            topics.zone(camera, zone, _ALL).removesuffix(_ALL) for zone in before.zones.keys() - counted.zones.keys()
-        ]
-        gone += [topics.line(camera, line, "in").removesuffix("in") for line in set(before.lines) - set(counted.lines)]
-        forgotten = tuple(topic for topic in self._told if topic.startswith(tuple(gone))) if gone else ()
-        for topic in forgotten:
-            del self._told[topic]
+    def change(self, counted: Counted) -> None:
+        """Count this from now on. Everything is told anew: what was taken from the broker may have come back."""
         self._counted = counted
         self._counts = None
-        return forgotten
+        self._told.clear()
 
     def _tell(self, now: dict[str, int]) -> None:
         for topic, count in now.items():

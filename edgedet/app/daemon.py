@@ -3,49 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgedet.accelerators.devices import find
 from edgedet.app import composition
 from edgedet.app.answering import answerer, detector_facts, files_of
+from edgedet.app.awaiting import wait_for_model
+from edgedet.app.crew import Crew
+from edgedet.app.line_totals import LineTotals
 from edgedet.app.model_check import check_model
 from edgedet.app.model_files import ModelFiles
 from edgedet.app.overrides import Overrides
-from edgedet.app.publishing import CameraPublisher
+from edgedet.app.presence import Presence
+from edgedet.app.reloading import difference
+from edgedet.app.remote import Remote
+from edgedet.app.reporting import Reporter
+from edgedet.app.station import CameraStation, Outlets
 from edgedet.app.statistics import Statistics, publish_regularly
 from edgedet.app.status import StatusBoard
-from edgedet.app.watch import CameraWatch
 from edgedet.clock import Clock
-from edgedet.errors import ConfigError, ModelError, ModelMissing
-from edgedet.health import CameraFacts, CameraState, Code, DetectorFacts, Health, Reason
-from edgedet.health import DetectorState as Answering
-from edgedet.outputs.encoding import encode
-from edgedet.outputs.messages import Publication
+from edgedet.health import CameraFacts, CameraState, Reason
+from edgedet.outputs.delivery import EventDelivery, Trouble
+from edgedet.outputs.homeassistant import birth_topic
 from edgedet.outputs.mqtt import BrokerStatus, MqttOutput
 from edgedet.outputs.topics import Topics
 from edgedet.settings import device_name, state_dir
-from edgedet.workers.states import DetectorState, Phase, Recovery
+from edgedet.types import EndReason
+from edgedet.workers.states import DetectorState, Recovery
 from edgedet.workers.supervisor import Answerer
 
 if TYPE_CHECKING:
     from edgedet.app.preference import Files
+    from edgedet.app.watch import CameraWatch
     from edgedet.outputs.commands import Command
     from edgedet.outputs.pace import Pace
     from edgedet.pipeline import Seen
-    from edgedet.settings import Loaded, ModelChoice
+    from edgedet.settings import CameraSettings, Loaded, ModelChoice, Settings
 
 _log = logging.getLogger(__name__)
 
-_LOOK_FOR_MODEL_S = 2.0
-_TELL_LAST_FRAME_S = 1.0
-"""How often the time of a camera's last frame is noted for `health`."""
+_LOOK_AT_THE_DATE_S = 10.0
 
 
 class Daemon:
@@ -67,20 +68,28 @@ class Daemon:
         """
         self._loaded = loaded
         self._settings = loaded.settings
-        self._pace = pace
         self._on_seen = on_seen
         self._clock = Clock()
         self.device = device_name(self._settings)
         self.state_dir: Path = state_dir(self._settings)
-        self.topics = Topics(self.device, self._settings.mqtt.topic_prefix)
+        mqtt = self._settings.mqtt
+        birth = birth_topic(mqtt.homeassistant.prefix) if mqtt.homeassistant.enabled else None
+        self.topics = Topics(self.device, mqtt.topic_prefix, birth=birth)
         self._overrides = Overrides(self.state_dir)
+        self._totals = LineTotals(self.state_dir)
         self._stopping = asyncio.Event()
-        self._publishers: dict[str, CameraPublisher] = {}
-        self._told_ns: dict[str, int] = {}
         self._files: ModelFiles | None = None
         self.detector: Answerer | None = None
-        self.watches: dict[str, CameraWatch] = {}
-        connection = composition.broker_connection(self._settings.mqtt, self.device)
+        self._crew: Crew | None = None
+        connection = composition.broker_connection(mqtt, self.device)
+        self.delivery = EventDelivery(
+            self.state_dir,
+            self.topics,
+            self._clock,
+            composition.spool_policy(mqtt.spool),
+            cameras=tuple(self._settings.cameras),
+            on_change=self._on_delivery,
+        )
         self.mqtt = MqttOutput(
             connection,
             self.topics,
@@ -88,19 +97,79 @@ class Daemon:
             on_command=self._on_command,
             on_status=self._on_broker,
             pace=pace,
+            events=self.delivery,
         )
-        self.board = StatusBoard(self._first_facts(), self._clock, self._publish_health, self._publish_state)
+        self._presence = Presence(self.device, self.topics, self.state_dir, self.mqtt.send)
+        self._reporter = Reporter(self.device, self.topics, self._clock, self._presence.send)
+        self._remote = Remote(self, self._reporter, self._overrides)
+        facts = {name: CameraFacts(CameraState.STARTING) for name in self._settings.cameras}
+        self.board = StatusBoard(facts, self._clock, self._reporter.health, self._on_camera_state)
         self.statistics = Statistics(
             self._clock,
             self.state_dir,
             self.mqtt.statistics,
+            self.delivery.statistics,
             self.worker_pids,
             lambda: self.detector.recovery if self.detector else Recovery(),
         )
 
+    @property
+    def watches(self) -> dict[str, CameraWatch]:
+        """Of the cameras that are at work, by name."""
+        return {name: station.watch for name, station in self.stations.items()}
+
+    @property
+    def stations(self) -> Mapping[str, CameraStation]:
+        """The cameras that are at work, by name."""
+        return {} if self._crew is None else self._crew.stations
+
+    @property
+    def settings(self) -> Settings:
+        """What the daemon works by, as far as it was taken."""
+        return self._settings
+
+    def announce(self) -> None:
+        """Describe this device to Home Assistant once more, and say everything that is retained again."""
+        self._presence.announce(self._settings)
+        self.mqtt.repeat_states()
+
     def stop(self) -> None:
         """Ask for a clean end."""
         self._stopping.set()
+
+    async def reload(self, loaded: Loaded) -> None:
+        """Work by another configuration from now on, as far as cameras go; what is not theirs needs a restart.
+
+        Cameras that are the same go on undisturbed, and so does the link to the broker.
+
+        Raises:
+            ConfigError: its model or its labels are wrong; the daemon goes on as before.
+        """
+        choice = loaded.resolve_model(self.state_dir)
+        if choice is not None:
+            check_model(loaded, choice)
+        found = difference(self._settings, loaded.settings)
+        for section in found.needs_restart:
+            _log.warning("%s has changed: that takes effect when edgedet is started again", section)
+        self._settings = self._settings.model_copy(update={"cameras": loaded.settings.cameras})
+        self.mqtt.take_commands_for(self._settings.cameras)
+        for name in found.removed:
+            if self._crew is not None:
+                await self._crew.remove(name)
+            self.board.forget_camera(name)
+        self._presence.announce(self._settings)
+        for name in (*found.added, *found.changed):
+            camera = self._settings.cameras[name]
+            self._reporter.camera_settings(name, camera, self._overrides.of(name))
+            if name in found.added:
+                self.board.camera(name, CameraFacts(CameraState.STARTING))
+        if self._crew is not None:
+            for name, camera in found.changed.items():
+                await self._crew.change(name, camera)
+            for name, camera in found.added.items():
+                self._crew.add(name, camera)
+        told = (f"{len(found.added)} added", f"{len(found.changed)} changed", f"{len(found.removed)} removed")
+        _log.info("The configuration was read again: of the cameras %s", ", ".join(told))
 
     def worker_pids(self) -> Iterable[int]:
         """Of the children that live."""
@@ -115,6 +184,8 @@ class Daemon:
             ConfigError: the model is no detector or not of its twin's shape, or several could be meant.
         """
         self._overrides.load()
+        self._totals.load()
+        self._presence.load()
         choice = self._loaded.resolve_model(self.state_dir)
         files = None
         if choice is not None:
@@ -122,9 +193,12 @@ class Daemon:
                 _log.warning("%s", warning)
             files = files_of(self._settings.detector, choice)
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.delivery)
             await stack.enter_async_context(self.mqtt)
-            for name in self._settings.cameras:
-                self._publish_settings(name)
+            stack.callback(self._totals.save)
+            self._presence.announce(self._settings)
+            for name, camera in self._settings.cameras.items():
+                self._reporter.camera_settings(name, camera, self._overrides.of(name))
             async with asyncio.TaskGroup() as tasks:
                 work = tasks.create_task(self._work(choice, files), name="work")
                 aside = [
@@ -132,6 +206,7 @@ class Daemon:
                     tasks.create_task(
                         publish_regularly(self._settings.mqtt.stats_interval_s, self._publish_stats), name="stats"
                     ),
+                    tasks.create_task(publish_regularly(_LOOK_AT_THE_DATE_S, self._roll_totals), name="midnight"),
                 ]
                 end = tasks.create_task(self._stopping.wait(), name="end")
                 await asyncio.wait((work, end), return_when=asyncio.FIRST_COMPLETED)
@@ -141,63 +216,45 @@ class Daemon:
     async def _work(self, choice: ModelChoice | None, files: Files | None) -> None:
         """Detector and cameras, once there is a model."""
         if files is None:
-            choice, files = await self._wait_for_model(choice)
+            choice, files = await wait_for_model(self._loaded, self.state_dir, choice, self.board.detector)
         self._files = ModelFiles(choice, files)
-        model = files.model
         self.detector = detector = answerer(self._settings.detector, self._files, self._on_detector)
         self._on_detector(detector.state)
-        for name, camera in self._settings.cameras.items():
-            self.watches[name] = CameraWatch(
-                composition.camera_spec(name, camera, model, detector),
-                composition.watch_order(camera, self._overrides.of(name), model),
-                detector,
-                model.labels,
-                partial(self.board.camera, name),
-                partial(self._on_frame, name),
-            )
-            self._publishers[name] = CameraPublisher(
-                name, self.device, self.topics, self._clock, composition.publish_rules(camera), self.mqtt.send
-            )
         async with asyncio.TaskGroup() as tasks:
+            self._crew = crew = Crew(tasks, self._station, self._overrides)
             keeper = tasks.create_task(detector.run(), name="detector")
-            running = [tasks.create_task(watch.run(), name=f"camera-{name}") for name, watch in self.watches.items()]
-            await asyncio.wait(running)
-            keeper.cancel()
-
-    async def _wait_for_model(self, choice: ModelChoice | None) -> tuple[ModelChoice | None, Files]:
-        """Blind, and saying so, until a model comes; it is taken without a restart."""
-        refused = ""
-        while True:
-            reason = refused or _why_missing(choice, self.state_dir, self._settings.detector.accelerators)
-            facts = DetectorFacts(Answering.DOWN, "none", None, 0, 0, (Reason("detector", Code.MODEL_MISSING, reason),))
-            self.board.detector(facts)
-            await asyncio.sleep(_LOOK_FOR_MODEL_S)
-            refused = ""
             try:
-                choice = self._loaded.resolve_model(self.state_dir)
-                files = files_of(self._settings.detector, choice)
-                if files is not None:
-                    return choice, files
-            except ModelMissing:
-                continue
-            except (ModelError, ConfigError) as error:
-                # It may still be on its way: a copy that is not finished is no model yet.
-                refused = " ".join(str(error).split())
+                for name, camera in self._settings.cameras.items():
+                    crew.add(name, camera)
+                await crew.until_all_ended()
+            finally:
+                keeper.cancel()
+                await crew.end()
+                for station in crew:
+                    station.end(EndReason.RESTART)
 
-    def _first_facts(self) -> dict[str, CameraFacts]:
-        return {name: CameraFacts(CameraState.STARTING) for name in self._settings.cameras}
+    def _station(self, name: str, camera: CameraSettings) -> CameraStation:
+        if self.detector is None or self._files is None:
+            raise RuntimeError("a camera begins once there is a detector")
+        outlets = Outlets(
+            device=self.device,
+            topics=self.topics,
+            clock=self._clock,
+            totals=self._totals,
+            send=self._presence.send,
+            deliver=self.delivery.put,
+            processed=self.statistics.processed,
+            fact=self.board.camera,
+            seen=self._on_seen,
+        )
+        keeper = composition.snapshot_keeper(name, camera, self.state_dir, self.topics, self._presence.send)
+        override, model = self._overrides.of(name), self._files.files.model
+        return CameraStation(name, camera, override, model, self.detector, outlets, keeper)
 
-    def _on_frame(self, camera: str, seen: Seen) -> None:
-        watch = self.watches[camera]
-        latency_ms = self._publishers[camera].publish(seen.result, watch.order.filters)
-        self.statistics.processed(camera, seen.result.inference.invoke_ms, latency_ms)
-        stamp = self._clock.stamp()
-        late = stamp.mono_ns - self._told_ns.get(camera, 0) > _TELL_LAST_FRAME_S * 1e9
-        if late or not self.board.camera_fact(camera).state.looks:
-            self._told_ns[camera] = stamp.mono_ns
-            watch.watching(stamp.ts)
-        if self._on_seen is not None:
-            self._on_seen(camera, seen)
+    def _roll_totals(self) -> None:
+        if self._totals.roll():
+            for station in self.stations.values():
+                station.day_has_changed()
 
     def _on_detector(self, state: DetectorState) -> None:
         if self._files is None:
@@ -215,57 +272,16 @@ class Daemon:
     def _on_broker(self, status: BrokerStatus) -> None:
         self.board.broker(None if status.code is None else Reason("broker", status.code, status.message))
 
+    def _on_delivery(self, trouble: Trouble | None) -> None:
+        self.board.about("spool", *(() if trouble is None else (Reason("spool", trouble.code, trouble.message),)))
+
+    def _on_camera_state(self, camera: str, state: CameraState) -> None:
+        self._reporter.camera_state(camera, state)
+        if camera in self.stations:
+            self.stations[camera].in_state(state)
+
     def _on_command(self, command: Command) -> None:
-        camera = command.camera
-        if camera is None:
-            message = self._restart_detector()
-            body = {"id": command.id, "ok": message is None, "message": message or "the detector worker is replaced"}
-            self.mqtt.send(Publication(self.topics.result(command.verb), json.dumps(body).encode(), qos=1))
-            return
-        override = self._overrides.of(camera)
-        if command.verb == "detect":
-            override = replace(override, detect=bool(command.value))
-        elif command.verb == "min_score" and command.value is not None:
-            override = replace(override, min_score=float(command.value))
-        self._overrides.set(camera, override)
-        _log.info("%s: %s set to %s by command", camera, command.verb, command.value)
-        self._publish_settings(camera)
-        if camera in self.watches and self._files is not None:
-            order = composition.watch_order(self._settings.cameras[camera], override, self._files.files.model)
-            self.watches[camera].change(order)
-
-    def _restart_detector(self) -> str | None:
-        """Replace the worker; why not, where there is none."""
-        if self.detector is None or self.detector.state.phase is not Phase.UP:
-            return "there is no detector worker at the moment"
-        self.detector.restart("restart was asked for by command")
-        return None
-
-    def _publish_health(self, health: Health) -> None:
-        payload = encode(self.device, self._clock.stamp(), health.body())
-        self.mqtt.send(Publication(self.topics.health, payload, qos=1, retain=True))
-
-    def _publish_state(self, camera: str, state: CameraState) -> None:
-        self.mqtt.send(Publication(self.topics.camera_state(camera), str(state).encode(), qos=1, retain=True))
-
-    def _publish_settings(self, camera: str) -> None:
-        """The state topics of what can be set by command."""
-        configured, override = self._settings.cameras[camera].detect, self._overrides.of(camera)
-        enabled = configured.enabled if override.detect is None else override.detect
-        min_score = configured.min_score if override.min_score is None else override.min_score
-        for verb, value in (("detect", "ON" if enabled else "OFF"), ("min_score", f"{min_score:g}")):
-            self.mqtt.send(Publication(self.topics.setting(camera, verb), value.encode(), qos=1, retain=True))
+        self._remote.obey(command)
 
     def _publish_stats(self) -> None:
-        payload = encode(self.device, self._clock.stamp(), self.statistics.body(self.watches))
-        self.mqtt.send(Publication(self.topics.stats, payload))
-
-
-def _why_missing(choice: ModelChoice | None, folder: Path, accelerators: tuple[str, ...]) -> str:
-    if choice is None:
-        return f"There is no model: name one under detector.model, or put a .tflite file into {folder / 'models'}."
-    files = {"cpu": choice.cpu, "edgetpu": choice.edgetpu}
-    waited_for = [str(file) for kind in accelerators if (file := files[kind]) is not None]
-    if not waited_for:
-        return f"The model {choice.name} has no file for {' or '.join(accelerators)}; one beside it is taken."
-    return f"{' or '.join(waited_for)} is not there; it is taken as soon as it comes."
+        self._reporter.statistics(self.statistics.body(self.watches))

@@ -12,6 +12,7 @@ from pathlib import Path
 from edgedet.accelerators.devices import find
 from edgedet.app.watch import CameraWatch
 from edgedet.clock import Clock
+from edgedet.outputs.delivery import DeliveryStatistics
 from edgedet.outputs.mqtt import MqttStatistics
 from edgedet.service.machine import ProcessMeter, SystemMeter
 from edgedet.service.stats import CameraMeter
@@ -36,11 +37,13 @@ class Statistics:
         clock: Clock,
         state_dir: Path,
         mqtt: Callable[[], MqttStatistics],
+        events: Callable[[], DeliveryStatistics],
         worker_pids: Callable[[], Iterable[int]],
         recovery: Callable[[], Recovery],
     ) -> None:
         self._clock = clock
         self._mqtt = mqtt
+        self._events = events
         self._worker_pids = worker_pids
         self._recovery = recovery
         self._process = ProcessMeter()
@@ -62,7 +65,7 @@ class Statistics:
     def body(self, watches: Mapping[str, CameraWatch]) -> dict[str, object]:
         """What the `stats` payload says beyond its head."""
         now_ns = self._clock.stamp().mono_ns
-        mqtt = self._mqtt()
+        mqtt, events = self._mqtt(), self._events()
         return {
             "uptime_s": round((now_ns - self._started_ns) / _NS_PER_S, 1),
             "versions": self._versions,
@@ -71,8 +74,11 @@ class Statistics:
             "system": self._system.read().body(),
             "edgetpu": [{"device": tpu.name, "temp_c": tpu.temp_c, "usb_mbps": tpu.usb_mbps} for tpu in find()],
             "detector": asdict(self._recovery()),
-            # Events wait for the broker only once there are events; until then nothing is spooled.
-            "mqtt": {"spooled": 0, "dropped": mqtt.dropped, "reconnects": mqtt.reconnects},
+            "mqtt": {
+                "spooled": events.spooled,
+                "dropped": mqtt.dropped + events.dropped,
+                "reconnects": mqtt.reconnects,
+            },
         }
 
     def _camera(self, name: str, watch: CameraWatch, now_ns: int) -> dict[str, object]:

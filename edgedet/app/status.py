@@ -42,6 +42,7 @@ class StatusBoard:
         self._report = HealthReport()
         self._told: dict[str, CameraState] = {}
         self._said: set[Reason] = set()
+        self._others: dict[str, tuple[Reason, ...]] = {}
         self._changed = asyncio.Event()
 
     @property
@@ -61,9 +62,20 @@ class StatusBoard:
         """A camera has changed."""
         self._learn(replace(self._facts, cameras={**self._facts.cameras, name: camera}))
 
+    def forget_camera(self, name: str) -> None:
+        """A camera is not configured any more."""
+        self._told.pop(name, None)
+        cameras = {other: fact for other, fact in self._facts.cameras.items() if other != name}
+        self._learn(replace(self._facts, cameras=cameras))
+
     def broker(self, reason: Reason | None) -> None:
         """The broker has come or gone."""
         self._learn(replace(self._facts, broker=reason))
+
+    def about(self, part: str, *reasons: Reason) -> None:
+        """What is not well with any other part, the spool or the machine; none: all is well with it."""
+        self._others[part] = reasons
+        self._learn(replace(self._facts, system=tuple(reason for part in self._others.values() for reason in part)))
 
     async def run(self) -> None:
         """Publish health whenever it has changed and may be told."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from edgedet.channel import Latest
 from edgedet.errors import EdgedetError, SourceError
-from edgedet.events.filters import Filters
 from edgedet.health import CameraFacts, CameraState, Code, Reason
 from edgedet.pipeline import Seen, capture, every_frame, newest_frames
 from edgedet.workers.backoff import Backoff
@@ -34,7 +33,8 @@ class WatchOrder:
     """What is asked of a camera; changed by commands while it runs."""
 
     enabled: bool
-    filters: Filters
+    min_score: float
+    """Boxes below are not even decoded: what the tracker has no use for."""
     iou: float
     max_detections: int
     class_bitmap: bytes
@@ -43,7 +43,7 @@ class WatchOrder:
     @property
     def limits(self) -> Limits:
         """What the detector is told."""
-        return Limits(self.filters.weakest, self.iou, self.max_detections, self.class_bitmap)
+        return Limits(self.min_score, self.iou, self.max_detections, self.class_bitmap)
 
 
 class CameraWatch:

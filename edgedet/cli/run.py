@@ -6,6 +6,8 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 def command(config: Path, verbose: bool) -> int:  # noqa: FBT001 - click passes flags so
     """Watch the configured cameras and publish over MQTT, until SIGTERM or Ctrl-C.
 
+    SIGHUP reads the configuration again: cameras that have changed are taken over, the others go on undisturbed.
     Ends with 0 on a signal and when every source was finite and has ended, with 78 for a wrong configuration.
     """
     from edgedet.app.daemon import Daemon
@@ -43,7 +46,8 @@ def command(config: Path, verbose: bool) -> int:  # noqa: FBT001 - click passes 
     async def main() -> None:
         daemon = Daemon(loaded)
         _stop_on_signals(daemon)
-        await daemon.run()
+        with _reloading_on_hangup(daemon, config):
+            await daemon.run()
 
     try:
         asyncio.run(main())
@@ -57,6 +61,48 @@ def _stop_on_signals(daemon: Daemon) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop)
+
+
+@contextmanager
+def _reloading_on_hangup(daemon: Daemon, config: Path) -> Iterator[None]:
+    """Read the configuration again at SIGHUP; one reading at a time, and the last signal counts."""
+    asked = asyncio.Event()
+
+    async def serve() -> None:
+        while True:
+            await asked.wait()
+            asked.clear()
+            await _reload(daemon, config)
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, asked.set)
+    task = loop.create_task(serve(), name="reload")
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        task.cancel()
+
+
+async def _reload(daemon: Daemon, config: Path) -> None:
+    """Take what has changed. A file that is wrong is told about, line by line, and the old one stays."""
+    from edgedet.health import Code, Reason
+    from edgedet.settings import load_settings
+
+    log = logging.getLogger(__name__)
+    try:
+        # In a thread: YAML, polygons and their checks take some tenths of a second on a Pi.
+        loaded = await asyncio.to_thread(load_settings, config)
+        for warning in loaded.warnings:
+            log.warning("%s", warning)
+        await daemon.reload(loaded)
+    except EdgedetError as error:
+        for line in str(error).splitlines():
+            log.error("%s", line)  # noqa: TRY400 - what the user can mend is told without a traceback
+        message = f"The configuration was refused, the one before it stays: {error.message.splitlines()[0]}"
+        daemon.board.about("configuration", Reason("configuration", Code.CONFIG_REJECTED, message))
+    else:
+        daemon.board.about("configuration")
 
 
 def _first(group: BaseExceptionGroup[EdgedetError]) -> EdgedetError:

@@ -101,7 +101,7 @@ class CommandIntake:
         now: Callable[[], float] = monotonic,
     ) -> None:
         self._topics = topics
-        self._cameras = frozenset(cameras)
+        self.cameras = frozenset(cameras)
         self._on_command = on_command
         self._now = now
         self._buckets = {verb: Bucket(allowance) for verb, allowance in ALLOWANCES.items()}
@@ -140,7 +140,7 @@ class CommandIntake:
 
     def _read(self, asked: CommandTopic, payload: bytes) -> Command:
         command = read_command(asked.camera, asked.verb, payload)
-        if command.camera is not None and command.camera not in self._cameras:
+        if command.camera is not None and command.camera not in self.cameras:
             raise CommandRefused(f"there is no camera {command.camera[:_MAX_ID]!r}")
         # After the schema: junk costs nobody else's valid command its turn.
         if not self._buckets[asked.verb].takes(self._now()):

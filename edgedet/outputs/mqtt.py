@@ -148,6 +148,10 @@ class MqttOutput:
             self._outbox.put_state(topic, b"")
         self._pump()
 
+    def take_commands_for(self, cameras: Collection[str]) -> None:
+        """These cameras are there now; commands for others are refused."""
+        self._commands.cameras = frozenset(cameras)
+
     def repeat_states(self) -> None:
         """Publish every state once more, Home Assistant's discovery among them: what to do when it has started."""
         self._outbox.repeat_states()

@@ -72,14 +72,17 @@ def test_lines_tell_the_totals_of_the_day(tmp_path: Path) -> None:
     assert publisher.told() == {"lines/gate/in": b"1"}
 
 
-def test_a_zone_and_a_line_that_are_gone_name_the_topics_that_go_with_them(tmp_path: Path) -> None:
-    publisher = Publisher(tmp_path, Counted(("person",), {"drive": ("person",), "drive-2": ()}, ("gate", "door")))
-    publisher.counts(zones={"drive": {"person": 1}, "drive-2": {}})
+def test_after_a_change_everything_that_is_still_counted_is_told_anew(tmp_path: Path) -> None:
+    publisher = Publisher(tmp_path, Counted(("person",), {"drive": ("person",)}, ("gate", "door")))
+    publisher.counts(zones={"drive": {"person": 1}})
     publisher.publisher.publish_lines()
-    gone = publisher.publisher.change(Counted(("person",), {"drive-2": ()}, ("door",)))
-    assert {topic.removeprefix(BASE) for topic in gone} == {
-        "zones/drive/person",
-        "zones/drive/all",
-        "lines/gate/in",
-        "lines/gate/out",
+    publisher.publisher.change(Counted(("person",), {}, ("door",)))
+    publisher.counts()
+    publisher.publisher.publish_lines()
+    assert publisher.told().keys() == {
+        "objects/person",
+        "objects/person/active",
+        "objects/all",
+        "lines/door/in",
+        "lines/door/out",
     }

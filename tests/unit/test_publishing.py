@@ -1,15 +1,15 @@
 import json
-from dataclasses import replace
 
+from edgedet.app.objects import Observed
 from edgedet.app.publishing import CameraPublisher, PublishRules
 from edgedet.clock import Clock, Stamp
-from edgedet.events.filters import Filters
+from edgedet.events.lives import Counts
 from edgedet.outputs.messages import Publication
 from edgedet.outputs.topics import Topics
 from edgedet.types import Box, Detection, FrameResult, FrameStamp, Inference
 
 PERSON = Detection("person", 0, 0.9, Box(0.1, 0.1, 0.2, 0.2))
-EVERYTHING = Filters(0.0)
+NO_COUNTS = Counts({}, {}, {}, {})
 
 
 class SetClock(Clock):
@@ -29,21 +29,18 @@ class Published:
     def __init__(self, detections: str = "nonempty", max_hz: float | None = None) -> None:
         self.clock = SetClock()
         self.sent: list[Publication] = []
-        rules = PublishRules(detections, max_hz, ("person",))  # type: ignore[arg-type]
+        rules = PublishRules(detections, max_hz)  # type: ignore[arg-type]
         self.publisher = CameraPublisher("porch", "dev", Topics("dev"), self.clock, rules, self.sent.append)
 
     def frame(self, *found: Detection, at_ms: float = 0.0) -> float:
         self.clock.now_ns = int(at_ms * 1e6)
         result = FrameResult(FrameStamp(0, 0, 0.0, 640, 480), Inference("cpu", 0, 1, 0), found)
-        return self.publisher.publish(result, EVERYTHING)
+        return self.publisher.publish(result, Observed(found, (None,) * len(found), (), (), NO_COUNTS))
 
     def told(self) -> list[int]:
         """How many objects each detections message had."""
         bodies = [json.loads(m.payload) for m in self.sent if m.topic.endswith("/detections")]
         return [len(body["detections"]) for body in bodies]
-
-    def counts(self, label: str) -> list[bytes]:
-        return [m.payload for m in self.sent if m.topic == f"edgedet/dev/porch/objects/{label}"]
 
 
 def test_nonempty_tells_frames_with_objects_and_the_first_without() -> None:
@@ -59,24 +56,6 @@ def test_all_tells_every_frame_and_off_tells_none() -> None:
         for found in ((), (PERSON,), (), ()):
             published.frame(*found)
         assert published.told() == expected
-
-
-def test_counts_are_kept_by_the_broker_and_told_when_they_change() -> None:
-    published = Published()
-    for found in ((), (PERSON,), (PERSON,), (PERSON, PERSON), ()):
-        published.frame(*found)
-    assert published.counts("person") == [b"0", b"1", b"2", b"0"]
-    assert published.counts("all") == [b"0", b"1", b"2", b"0"]
-    assert all(m.retain and m.qos == 1 for m in published.sent if "/objects/" in m.topic)
-
-
-def test_another_label_is_counted_from_its_first_object_on() -> None:
-    published = Published()
-    published.frame()
-    assert published.counts("dog") == []
-    published.frame(replace(PERSON, label="dog"))
-    published.frame()
-    assert published.counts("dog") == [b"1", b"0"]
 
 
 def test_the_rate_of_messages_is_limited_but_never_that_of_the_one_that_says_they_have_gone() -> None:
