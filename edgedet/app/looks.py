@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field
 
 from edgedet.app.picture_shelf import Place
-from edgedet.events.best_view import Sighting
 
 MAX_LOOKS = 32
 """Objects whose picture is held in memory, some 0.2 MB each; beyond it those that come later go without."""
@@ -18,7 +17,8 @@ FORGET_NS = 60_000_000_000
 class Look:
     """Of one object."""
 
-    last: Sighting | None = None
+    seen_ns: int
+    """When it was last seen, by the frames' clock."""
     best: float | None = None
     """Worth of the view that was made or is being made."""
     jpeg: bytes | None = None
@@ -47,12 +47,13 @@ class Looks:
         """What is known of an object that was just seen, by the frames' clock; None for one too many."""
         look = self._by_life.pop(life, None)
         if look is None:
-            look = Look()
+            look = Look(at_ns)
             if len(self._by_life) >= MAX_LOOKS:
                 longest, other = next(iter(self._by_life.items()))
-                if other.last is not None and at_ns - other.last.at_ns < FORGET_NS:
+                if at_ns - other.seen_ns < FORGET_NS:
                     return None
                 del self._by_life[longest]
+        look.seen_ns = at_ns
         # The one seen last at the end.
         self._by_life[life] = look
         return look

@@ -83,6 +83,7 @@ class SnapshotKeeper:
         self._send = send
         self._patience_s = patience_s
         self._looks = Looks()
+        self._sightings: dict[int, Sighting] = {}
         self._on_topic: dict[str, tuple[str, float | None]] = {}
         self._asked: list[asyncio.Future[bytes | None]] = []
         self._under_way = 0
@@ -187,17 +188,20 @@ class SnapshotKeeper:
     def _wishes(self, seen: Seen, tracks: Sequence[Track], id_of: Callable[[int], str | None]) -> list[_Wish]:
         """Which objects this frame shows better than any before."""
         wishes = []
+        at_ns = seen.result.stamp.captured_ns
+        # By track and not by life: how fast an object is, is known by the time that it is first told of.
+        before, self._sightings = self._sightings, {}
         for track in tracks:
-            name = None if track.detection is None else id_of(track.id)
-            if name is None:
+            if track.detection is None:
+                if track.id in before:
+                    self._sightings[track.id] = before[track.id]
                 continue
-            at_ns = seen.result.stamp.captured_ns
-            look = self._looks.seen(name, at_ns)
+            sighting = self._sightings[track.id] = Sighting(track.score, track.box, at_ns)
+            name = id_of(track.id)
+            look = None if name is None else self._looks.seen(name, at_ns)
             if look is None:
                 continue
-            sighting = Sighting(track.score, track.box, at_ns)
-            value = worth(sighting, look.last)
-            look.last = sighting
+            value = worth(sighting, before.get(track.id))
             if is_better(value, look.best):
                 plain = not (self._rules.boxes or self._rules.crop)
                 box = None if plain else track.box

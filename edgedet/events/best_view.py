@@ -37,6 +37,7 @@ class Sighting:
 def worth(seen: Sighting, before: Sighting | None = None) -> float:
     """How well the object shows, in [0, 1]; `before` is the last sighting, from which its speed is taken.
 
+    Where that is not known, the object counts as one that moves so fast that it is worth half.
     Zero for what has no area or no sane number in it: such a view is none.
     """
     area = seen.box.area
@@ -56,12 +57,12 @@ def is_better(new: float, old: float | None) -> bool:
 def _speed(seen: Sighting, before: Sighting | None) -> float:
     """In the object's own lengths a second: what counts for blur is how far it moves on its own scale."""
     if before is None or seen.at_ns <= before.at_ns:
-        return 0.0
+        return BLURRED_AT
     across = _centre(seen.box)[0] - _centre(before.box)[0]
     down = _centre(seen.box)[1] - _centre(before.box)[1]
     moved = math.hypot(across, down) / math.sqrt(seen.box.area)
     speed = moved / ((seen.at_ns - before.at_ns) / 1e9)
-    return speed if math.isfinite(speed) else 0.0
+    return speed if math.isfinite(speed) else BLURRED_AT
 
 
 def _centre(box: Box) -> tuple[float, float]:

@@ -30,7 +30,8 @@ def test_a_larger_view_is_better_up_to_a_quarter_of_the_frame() -> None:
     small, medium, large, huge = (worth(seen(box=around(0.5, 0.5, side))) for side in (0.1, 0.2, 0.5, 0.8))
     assert small < medium < large
     assert large == pytest.approx(huge)
-    assert large == pytest.approx(0.8)
+    still = worth(seen(box=around(0.5, 0.5, 0.5), at_s=1.0), seen(box=around(0.5, 0.5, 0.5)))
+    assert still == pytest.approx(0.8)
     assert LARGE_ENOUGH == 0.25
 
 
@@ -54,6 +55,10 @@ def test_an_object_that_rushes_by_is_worth_less_than_one_that_stands() -> None:
     # A length in 0.2 s is five a second.
     assert rushing == pytest.approx(still / 3.5)
     assert walking == pytest.approx(still / 1.5)
+
+
+def test_an_object_whose_speed_is_not_known_is_worth_half_of_one_that_stands() -> None:
+    assert worth(seen(at_s=1.0)) == pytest.approx(worth(seen(at_s=1.0), seen()) / 2)
 
 
 @pytest.mark.parametrize("later_s", [0.0, -1.0])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -72,12 +73,19 @@ class Setting:
         self.keeper = SnapshotKeeper("porch", rules, files, Topics("pi"), self.sent.append, patience_s=0.2)
         self.now_ns = 10**12
 
+    def notice(self, tracks: Sequence[Track]) -> None:
+        """A frame before anything is told of them: it is known then that they stand."""
+        self._offer(tracks, (), lambda _: None)
+
     def show(self, tracks: Sequence[Track], events: Sequence[Event] = (), after_ns: int = STEP_NS) -> None:
         self.now_ns += after_ns
+        self._offer(tracks, events, life_of)
+
+    def _offer(self, tracks: Sequence[Track], events: Sequence[Event], id_of: Callable[[int], str | None]) -> None:
         stamp = FrameStamp(0, self.now_ns, 0.0, 640, 480)
         result = FrameResult(stamp, Inference("cpu", 0, 0, 0), ())
         frame = cast("Frame", HeldFrame(self.worker))
-        self.keeper.offer(Seen(frame, result, 0), tracks, events, life_of)
+        self.keeper.offer(Seen(frame, result, 0), tracks, events, id_of)
 
 
 def life_of(track_id: int) -> str | None:
@@ -121,6 +129,7 @@ async def test_a_better_view_is_published_with_the_next_event_and_only_once() ->
 
 async def test_a_worse_view_takes_no_pictures_place() -> None:
     at = Setting()
+    at.notice([track(0.3)])
     at.show([track(0.3)], [event(EventKind.NEW)])
     await at.worker.answer(b"good")
     for side in (0.29, 0.1, 0.31):
@@ -146,6 +155,18 @@ async def test_a_label_that_was_voted_otherwise_gets_the_picture_on_its_own_topi
     assert await at.keeper.settle(event(EventKind.UPDATE, label="traffic light")) == TOPIC.replace(
         "person", "traffic_light"
     )
+
+
+async def test_a_still_view_takes_the_place_of_a_blurred_one_of_the_same_size() -> None:
+    at = Setting()
+    for left in (0.0, 0.3, 0.6, 0.6):
+        at.show([replace(track(), box=Box(left, 0.4, left + 0.2, 0.6))], after_ns=STEP_NS // 4)
+    assert len(at.worker.orders) == 1, "the first sight of it"
+    await at.worker.answer(b"blurred")
+    at.show([replace(track(), box=Box(0.6, 0.4, 0.8, 0.6))])
+    await at.worker.answer(b"still")
+    assert await at.keeper.settle(event(EventKind.UPDATE)) == TOPIC
+    assert [sent.payload for sent in at.sent] == [b"still"]
 
 
 async def test_only_one_frame_at_a_time_is_held_for_pictures() -> None:
@@ -179,6 +200,7 @@ async def test_the_first_picture_of_an_object_does_not_wait_for_that_pace() -> N
 async def test_a_crowd_gets_its_pictures_from_several_frames_those_just_told_first() -> None:
     at = Setting()
     crowd = [track(0.1 + number / 100, number) for number in range(1, 11)]
+    at.notice(crowd)
     at.show(crowd, [event(EventKind.NEW, 3)])
     assert len(at.worker.orders) == MAX_A_FRAME
     assert at.worker.orders[0].box == crowd[2].box
@@ -259,6 +281,7 @@ async def test_a_worker_that_never_answers_costs_the_later_events_no_time() -> N
 
 async def test_more_objects_than_are_remembered_neither_push_each_other_out_nor_fail() -> None:
     at = Setting(SnapshotRules(boxes=False))
+    at.notice([track(number=number) for number in range(1, MAX_LOOKS + 20)])
     for _ in range(5):
         at.show([track(number=number) for number in range(1, MAX_LOOKS + 20)])
         while at.worker.waiting:
