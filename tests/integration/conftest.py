@@ -21,13 +21,17 @@ from software_edgetpu.twin import Twin
 @pytest.fixture
 def start(edgetpu: SoftwareEdgeTpu, tmp_path: Path) -> Iterator[Start]:
     """Starts the daemon with a camera `porch`, each of whose frames is published; see `Start`."""
-    shutil.copy(BUNDLED_MODEL, tmp_path / "demo.tflite")
-    compiled_from(BUNDLED_MODEL, tmp_path / "demo_edgetpu.tflite")
 
     @asynccontextmanager
     async def started(
-        detector: str = "", mqtt: str = "", command: tuple[str, ...] = (), fps: int = FPS
+        detector: str = "",
+        mqtt: str = "",
+        command: tuple[str, ...] = (),
+        fps: int = FPS,
+        model: Path = BUNDLED_MODEL,
     ) -> AsyncIterator[Watched]:
+        shutil.copy(model, tmp_path / "demo.tflite")
+        compiled_from(model, tmp_path / "demo_edgetpu.tflite")
         config = tmp_path / "edgedet.yaml"
         with Broker(tmp_path) as broker:
             config.write_text(

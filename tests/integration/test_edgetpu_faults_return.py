@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgedet.app.model import usable_cores
-from integration.watched import BASE, Start, using
+from integration.watched import BASE, Start
 from software_edgetpu.library import SoftwareEdgeTpu
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -140,18 +140,19 @@ def ticks_of(pid: int) -> dict[int, int]:
     return found
 
 
-async def test_a_cpu_that_stands_in_leaves_a_core_for_everything_else(start: Start, edgetpu: SoftwareEdgeTpu) -> None:
-    # As many frames as it can take: the most that the camera can ask for.
-    async with start(fps=240) as daemon:
-        await daemon.until_well_on("edgetpu")
-        edgetpu.script(invoke="abort", create_ms=60_000)
-        await daemon.first_looked(time.monotonic_ns(), "cpu")
-        (worker,) = [pid for pid in daemon.run.workers("detector_child") if not using([pid], edgetpu.library)]
+async def test_a_cpu_that_stands_in_leaves_a_core_for_everything_else(
+    start: Start, edgetpu: SoftwareEdgeTpu, test_data: Path
+) -> None:
+    edgetpu.unplug()
+    # More frames than it can look at, of a model that takes tens of milliseconds for each.
+    async with start(fps=60, model=test_data / "models/yolov8n_640_full_integer_quant.tflite") as daemon:
+        await daemon.first_looked(0, "cpu")
+        (worker,) = daemon.run.workers("detector_child")
         before = ticks_of(worker)
-        window_s = 4.0
-        await asyncio.sleep(window_s)
+        await asyncio.sleep(4.0)
         used_s = busy_threads(worker, before)
-    # The threads that invoke, one a core but the last; beside them one that decodes, and that is not always at work.
-    spare = max(1, usable_cores() - 1)
-    assert sum(each > 0.3 * window_s for each in used_s) <= spare
-    assert sum(used_s) <= (spare + 0.5) * window_s
+    # Shares of what it got, so that it does not matter what else the machine has to do. One thread decodes, which is
+    # little work; each of the others invokes.
+    at_work = [each for each in used_s if each > 0.2 * sum(used_s)]
+    assert sum(used_s) > 0.2
+    assert len(at_work) == max(1, usable_cores() - 1)

@@ -93,8 +93,8 @@ class Watched:
 
 
 Start = Callable[..., AbstractAsyncContextManager[Watched]]
-"""`start(detector="", mqtt="", command=(), fps=FPS)`: more keys of the configuration, each text beginning with a comma;
-what is run in place of `python -m edgedet`; the camera's frames a second."""
+"""`start(detector="", mqtt="", command=(), fps=FPS, model=BUNDLED_MODEL)`: more keys of the configuration, each text
+beginning with a comma; what is run in place of `python -m edgedet`; the camera's frames a second; the CPU's model."""
 
 
 def using(pids: list[int], library: Path) -> list[int]:
