@@ -90,9 +90,8 @@ class Life:
         """Where it is, as far as that has been told, in the order of the configuration."""
         return tuple(name for name, stay in self._stays.items() if stay.entered)
 
-    def blind(self) -> None:
-        """Nobody looks any more: what it does until it is seen again is not known, and no crossing."""
-        self.unseen_since_blind = True
+    def forget_way(self) -> None:
+        """Nobody has looked for long: how it came to where it is next is not known, and no crossing."""
         for passage in self._passages.values():
             passage.forget()
 

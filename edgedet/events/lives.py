@@ -11,6 +11,8 @@ from edgedet.events.life import Life, Moment, is_sane
 from edgedet.events.rules import EventRules
 from edgedet.types import EndReason, Event, EventKind, FrameStamp, Track
 
+_SHORT_BLINDNESS_NS = 5_000_000_000
+"""What is there before and after so short a time was there in between, and came from the one place to the other."""
 _LONGEST_STEP_NS = 30_000_000_000
 """Between two frames no more time than this counts: a clock that jumps by hours makes nobody loiter."""
 
@@ -32,8 +34,8 @@ class Counts:
 class Lives:
     """The objects of one camera. Synchronous, and without a clock of its own: time is what frames say.
 
-    What waits and dwells are measured in is time spent looking: it stands still while the camera is blind and where
-    a stamp does not go on, and a jump counts for little.
+    What waits and dwells are measured in is time spent looking: it stands still while the camera is blind for more than
+    some seconds and where a stamp does not go on, and a jump counts for little.
     """
 
     def __init__(self, rules: EventRules, new_id: Callable[[int], str]) -> None:
@@ -94,7 +96,7 @@ class Lives:
         """Looking has stopped. What is not seen again afterwards has ended for that reason."""
         self._is_blind = True
         for life in self._all:
-            life.blind()
+            life.unseen_since_blind = True
 
     def end_all(self, reason: EndReason, at_ns: int) -> tuple[Event, ...]:
         """End every life: nobody will look any more."""
@@ -131,7 +133,11 @@ class Lives:
         return None if life is None else life.id
 
     def _moment(self, stamp: FrameStamp, at_ns: int) -> Moment:
-        if self._at_ns is not None and not self._is_blind:
-            self._now_ns += min(max(at_ns - self._at_ns, 0), _LONGEST_STEP_NS)
+        step_ns = 0 if self._at_ns is None else at_ns - self._at_ns
+        if self._is_blind and not 0 <= step_ns <= _SHORT_BLINDNESS_NS:
+            for life in self._all:
+                life.forget_way()
+        else:
+            self._now_ns += min(max(step_ns, 0), _LONGEST_STEP_NS)
         self._at_ns, self._is_blind = at_ns, False
         return Moment(stamp, at_ns, self._now_ns)

@@ -119,10 +119,17 @@ def test_who_goes_through_the_door_and_is_not_seen_again_has_crossed() -> None:
 
 
 def test_nobody_is_said_to_have_crossed_while_nobody_looked() -> None:
+    stage = Stage(rules(lines=[GATE])).play(1.0, Actor(still(0.5, 0.4)))
+    stage.lives.blind()
+    stage.at_s = 60.0
+    assert crossings(stage.play(1.0, Actor(still(0.5, 0.6)))) == []
+
+
+def test_who_crosses_in_a_gap_of_some_seconds_has_crossed() -> None:
     stage = Stage(rules(lines=[GATE])).play(1.0, Actor(DOWN))
     stage.lives.blind()
     stage.at_s = 3.0
-    assert crossings(stage.play(1.0, Actor(DOWN))) == []
+    assert crossings(stage.play(1.0, Actor(DOWN))) == ["in"]
 
 
 def test_a_line_of_other_labels_takes_no_notice() -> None:

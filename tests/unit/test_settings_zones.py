@@ -27,7 +27,7 @@ AREA = "polygon: [[0, 0], [1, 0], [1, 1]]"
         ),
         (
             "    zones:\n      drive: {polygon: [[0, 0], [1, 0], [1, 1.2]]}\n",
-            "6:43: cameras.porch.zones.drive.polygon[2][1]: 1.2 is too large",
+            "6:45: cameras.porch.zones.drive.polygon[2][1]: 1.2 is too large",
         ),
         (
             "    zones:\n      drive: {polygon: [[-0.1, 0], [1, 0], [1, 1]]}\n",

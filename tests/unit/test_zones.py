@@ -103,6 +103,13 @@ def test_a_box_that_trembles_on_the_edge_tells_nothing(fps: float) -> None:
     assert not [kind for kind in stage.kinds if kind.startswith("zone")]
 
 
+def test_a_gap_of_some_seconds_does_not_begin_the_wait_anew() -> None:
+    stage = Stage(rules(zones=[replace(SQUARE, dwell_s=3.0)])).play(2.0, Actor(still(0.6, 0.9)))
+    stage.lives.blind()
+    stage.at_s = 4.0
+    assert stage.play(1.0, Actor(still(0.6, 0.9))).when("zone_enter square") == [4.0]
+
+
 def test_a_flicker_over_the_edge_is_no_leaving_and_does_not_begin_the_wait_anew() -> None:
     def way(at_s: float) -> tuple[float, float]:
         return (0.39 if round(at_s * 10) % 10 == 0 else 0.6), 0.8
