@@ -15,12 +15,14 @@ from edgedet.workers.protocol import (
     bitmap_of,
     classes_of,
     detections_of,
+    pack_attend,
     pack_ended,
     pack_json,
     pack_release,
     pack_result,
     pack_submit,
     pack_ticket,
+    unpack_attend,
     unpack_ended,
     unpack_json,
     unpack_release,
@@ -35,12 +37,31 @@ u64 = st.integers(0, 2**64 - 1)
 fraction = st.floats(0, 1, width=32)
 
 
-@given(u16, st.sampled_from(PixelFormat), u64, u64, st.floats(0, 1e9), u32, u32, st.text(max_size=300))
-def test_a_ticket_arrives_as_it_was_sent(
-    slot: int, pixels: PixelFormat, seq: int, ns: int, pts: float, width: int, height: int, name: str
-) -> None:
-    ticket = Ticket(slot, pixels, FrameStamp(seq, ns, pts, width, height, name.encode("utf-8", "ignore").decode()))
+@given(
+    st.builds(
+        Ticket,
+        u16,
+        st.sampled_from(PixelFormat),
+        st.builds(
+            FrameStamp,
+            u64,
+            u64,
+            st.floats(0, 1e9),
+            u32,
+            u32,
+            st.text(max_size=300).map(lambda name: name.encode("utf-8", "ignore").decode()),
+            st.booleans(),
+            st.booleans(),
+        ),
+    )
+)
+def test_a_ticket_arrives_as_it_was_sent(ticket: Ticket) -> None:
     assert unpack_ticket(pack_ticket(ticket)) == ticket
+
+
+@pytest.mark.parametrize("following", [True, False])
+def test_what_is_followed_arrives_as_it_was_said(*, following: bool) -> None:
+    assert unpack_attend(pack_attend(following=following)) is following
 
 
 def test_a_file_name_that_is_no_utf8_survives_the_way() -> None:
