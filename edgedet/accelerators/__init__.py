@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from edgedet.errors import AcceleratorError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -68,3 +70,24 @@ class Accelerator(Protocol):
 
     def read(self, outputs: Sequence[NDArray[np.generic]]) -> None:
         """Copy the output tensors into arrays of the same shapes and types."""
+
+
+def open_those_there(
+    open_one: Callable[[Options], Accelerator], wishes: Sequence[Options]
+) -> tuple[list[Accelerator], list[str]]:
+    """Open one for each wish, and do without those that are absent or taken; why, is the second of what is returned.
+
+    Raises:
+        AcceleratorError: none can be had.
+        ModelError: see `open_one`.
+    """
+    opened: list[Accelerator] = []
+    refused: list[AcceleratorError] = []
+    for options in wishes:
+        try:
+            opened.append(open_one(options))
+        except AcceleratorError as error:
+            refused.append(error)
+    if not opened:
+        raise refused[0]
+    return opened, [error.message for error in refused]

@@ -106,6 +106,8 @@ class DetectorWorker:
         self._timer: asyncio.TimerHandle | None = None
         self.deadline_s = spec.deadline_s
         """Seconds from the start of an invoke to its being taken for hung; grows with a slow model."""
+        self.left_out: tuple[str, ...] = ()
+        """Why some of several devices are not used, a sentence each."""
         self.warm_up_ms = 0.0
         """Median of the first invokes, milliseconds."""
 
@@ -175,13 +177,9 @@ class DetectorWorker:
         return len(self._free)
 
     @property
-    def collected(self) -> bool:
-        """See `WorkerProcess.collected`."""
-        return self._process.collected
-
-    async def gone(self) -> None:
-        """See `WorkerProcess.gone`."""
-        await self._process.gone()
+    def process(self) -> WorkerProcess:
+        """The child, which can outlive this."""
+        return self._process
 
     def kill(self, reason: str) -> None:
         """End this life now."""
@@ -261,7 +259,9 @@ class DetectorWorker:
         elif kind == Kind.OPENED and self._opened is not None:
             if not self._opened.done():
                 self._when = When.RUNNING
-                self._opened.set_result(float(unpack_json(message)["warm_up_ms"]))
+                body = unpack_json(message)
+                self.left_out = tuple(map(str, body["left_out"]))
+                self._opened.set_result(float(body["warm_up_ms"]))
         elif kind == Kind.FAILED:
             self._failure = read_failure(message)
         elif kind == Kind.NOTE:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedet.accelerators import Accelerator, Options
+from edgedet.accelerators import Accelerator, Options, open_those_there
 from edgedet.errors import EdgedetError, ModelError
 from edgedet.geometry import LETTERBOX_GREY, Letterbox
 from edgedet.models import decoders
@@ -249,7 +249,7 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
         # Said before it is tried: a library that does not go with the runtime leaves no chance to say it after.
         for words in backend.versions(wishes[0]):
             connection.send(pack_json(Kind.NOTE, {"message": words}))
-    accelerators = [backend.open_accelerator(options) for options in wishes]
+    accelerators, left_out = open_those_there(backend.open_accelerator, wishes)
     instances = [
         Instance(number, accelerator, encoder, slots, memory.header(shared))
         for number, accelerator in enumerate(accelerators)
@@ -266,7 +266,8 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
     for instance in instances:
         work = partial(_guard, connection, partial(instance.run, connection, done))
         threading.Thread(target=work, daemon=True).start()
-    connection.send(pack_json(Kind.OPENED, {"backend": start["backend"], "warm_up_ms": warm_up_s * 1000.0}))
+    told = {"backend": start["backend"], "warm_up_ms": warm_up_s * 1000.0, "left_out": left_out}
+    connection.send(pack_json(Kind.OPENED, told))
     decoding.run(connection, done)
 
 

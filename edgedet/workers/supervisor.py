@@ -13,6 +13,7 @@ from edgedet.errors import AcceleratorError, EdgedetError, ModelError, WorkerLos
 from edgedet.types import FrameStamp
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec, DetectorWorker
+from edgedet.workers.process import WorkerProcess
 from edgedet.workers.protocol import Limits, RawResult
 from edgedet.workers.states import DetectorState, Phase, Recovery
 from edgedet.workers.turns import Share, Turns
@@ -91,8 +92,8 @@ class Detector:
         self._next_s = 0.0
         self._turns = turns
         self._worker: DetectorWorker | None = None
-        self.remains: DetectorWorker | None = None
-        """The last worker, where it was killed and the kernel has not let go of it yet."""
+        self.remains: WorkerProcess | None = None
+        """The last worker's, where it was killed and the kernel has not let go of it yet."""
         self._up = asyncio.Event()
         self._lost: asyncio.Future[EdgedetError] | None = None
         self._answered = False
@@ -224,6 +225,8 @@ class Detector:
         try:
             async with contextlib.AsyncExitStack() as stack:
                 await stack.enter_async_context(worker)
+                for reason in worker.left_out:
+                    _log.warning("%s; it is done without", reason)
                 self._worker = worker
                 self._change(
                     replace(
@@ -243,7 +246,7 @@ class Detector:
             return error
         finally:
             self._worker = None
-            self.remains = None if worker.collected else worker
+            self.remains = None if worker.process.collected else worker.process
             self._up.clear()
 
     def _on_lost(self, error: EdgedetError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from collections.abc import Iterator
@@ -154,3 +155,16 @@ def test_a_configuration_without_the_edge_tpu_is_kept_to(place: Place) -> None:
     (place.folder / "edgedet.yaml").write_text(text.replace("detector: {", "detector: {accelerators: [cpu], "))
     assert place.detect().code == 0
     assert place.tpu.opened == []
+
+
+def test_one_of_two_that_another_program_has_is_done_without(place: Place) -> None:
+    place.tpu.plug_in("usb:0", "usb:1")
+    config = place.folder / "edgedet.yaml"
+    config.write_text(config.read_text().replace("edgetpu: {", "edgetpu: {devices: [usb:0, usb:1], "))
+    with place.tpu.library.with_name(f"{place.tpu.library.name}.usb:1").open("w") as held:
+        fcntl.lockf(held, fcntl.LOCK_EX)
+        done = place.detect("--accelerator", "edgetpu", "-m", place.compiled_model)
+    assert done.code == 0
+    assert "usb:1" in done.err
+    assert "done without" in done.err
+    assert len(done.out.splitlines()) == 6
