@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edgedet.workers.jpeg import NoEncoder, encode
 from edgedet.workers.pictures import (
     JPEG_AT_MULTIPLE,
@@ -19,7 +21,6 @@ from edgedet.workers.pictures import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -55,7 +56,7 @@ class PicturePress:
             except NoEncoder as error:
                 if not self._noted:
                     self._noted = True
-                    self._note(f"There are no pictures: {error}")
+                    self._note(f"There are no pictures: {error}; install python3-simplejpeg for it")
                 answer = PictureAnswer(request.number, request.slot, 0, 0, str(error))
             except Exception as error:  # noqa: BLE001  # whatever it is, who asked must not wait for ever
                 answer = PictureAnswer(request.number, request.slot, 0, 0, f"{type(error).__name__}: {error}")
@@ -73,5 +74,5 @@ class PicturePress:
         at = -(-end // JPEG_AT_MULTIPLE) * JPEG_AT_MULTIPLE
         if at + len(jpeg) > memory.size:
             raise ValueError(f"a picture of {len(jpeg)} bytes has no room beside its frame")
-        memory[at : at + len(jpeg)] = bytearray(jpeg)
+        memory[at : at + len(jpeg)] = np.frombuffer(jpeg, np.uint8)
         return PictureAnswer(request.number, request.slot, at, len(jpeg))
