@@ -26,24 +26,35 @@ class PictureShelf:
         """`name` is for the task."""
         self.files = files
         self._name = name
-        self._backlog: deque[tuple[Place, bytes]] = deque()
+        self._backlog: deque[tuple[Place, bytes] | None] = deque()
         self._writing: asyncio.Task[None] | None = None
 
     def put(self, place: Place, jpeg: bytes) -> bool:
         """Have it written; says whether there is room in the queue."""
         if len(self._backlog) >= MAX_BACKLOG:
             return False
-        self._backlog.append((place, jpeg))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.get_running_loop().create_task(self._write(), name=self._name)
+        self._queue((place, jpeg))
         return True
+
+    def tidy(self) -> None:
+        """Have what is too old removed, also where nothing new is written."""
+        self._queue(None)
 
     async def close(self, patience_s: float) -> None:
         """Wait until all of it is on disk, but not for a disk that hangs."""
         if self._writing is not None:
             await asyncio.wait((self._writing,), timeout=patience_s)
 
-    async def _write(self) -> None:
+    def _queue(self, job: tuple[Place, bytes] | None) -> None:
+        self._backlog.append(job)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.get_running_loop().create_task(self._work(), name=self._name)
+
+    async def _work(self) -> None:
         while self._backlog:
-            place, jpeg = self._backlog.popleft()
+            job = self._backlog.popleft()
+            if job is None:
+                await asyncio.to_thread(self.files.tidy)
+                continue
+            place, jpeg = job
             place.name = await asyncio.to_thread(self.files.write, jpeg, place.name)

@@ -33,6 +33,8 @@ MAX_A_FRAME = 4
 """Pictures of one frame: those of a crowd come from the next frames."""
 HANGS_NS = 10_000_000_000
 """A picture that takes longer will not come; nor will others, until the worker is a fresh one."""
+TIDY_EVERY_S = 3600.0
+"""How often pictures that have grown too old are looked for, beside every time that one is written."""
 ALL = "all"
 """In place of a label: a picture that was asked for is no object's."""
 
@@ -89,6 +91,7 @@ class SnapshotKeeper:
         self._under_way = 0
         self._begun_ns = 0
         self._begun_s = -math.inf
+        self._tidied_s = -math.inf
         self._able = True
         self._news = asyncio.Event()
 
@@ -110,6 +113,9 @@ class SnapshotKeeper:
             id_of: the life that a track's number stands for, or None where nothing is told of it.
         """
         now_s = asyncio.get_running_loop().time()
+        if self._shelf is not None and now_s - self._tidied_s >= TIDY_EVERY_S:
+            self._tidied_s = now_s
+            self._shelf.tidy()
         wishes = self._wishes(seen, tracks, id_of)
         told = {event.id for event in events}
         urgent = [look for name in told if (look := self._looks.get(name)) is not None]

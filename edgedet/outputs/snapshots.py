@@ -69,8 +69,8 @@ class SnapshotFiles:
         """Why nothing can be kept at the moment, for people; None once a file was written again."""
         return self._trouble
 
-    def open(self) -> None:
-        """Read the folder and hold it to its limits; what a killed daemon left half written goes. Never fails."""
+    def tidy(self) -> None:
+        """Hold the folder to its limits; what a killed daemon left half written goes too. Never fails."""
         with self._lock, self._telling(), self._entered() as folder:
             self._prune(folder, room=0, files=0)
 

@@ -127,7 +127,7 @@ def test_old_pictures_go_at_the_next_write_and_at_the_start(tmp_path: Path) -> N
     files.write(b"newest")
     assert [(files.folder / name).read_bytes() for name in names(files)] == [b"newer", b"newest"]
     clock.now_s += 10 * DAY_S
-    files_in(tmp_path, SnapshotLimits(max_age_d=2.0), clock).open()
+    files_in(tmp_path, SnapshotLimits(max_age_d=2.0), clock).tidy()
     assert names(files) == []
 
 
@@ -136,7 +136,7 @@ def test_numbers_go_on_and_limits_hold_after_a_restart(tmp_path: Path) -> None:
     for _ in range(5):
         files.write(b"x")
     again = files_in(tmp_path, SnapshotLimits(max_files=3))
-    again.open()
+    again.tidy()
     assert len(names(files)) == 3
     assert again.write(b"y") == "20260131T120000Z-000006.jpg"
     assert len(names(files)) == 3
@@ -158,7 +158,7 @@ def test_what_is_not_ours_stays_and_what_was_left_half_written_goes(tmp_path: Pa
     (files.folder / "holiday.jpg").write_bytes(bytes(5000))
     (files.folder / ".20260131T120000Z-000004.jpg.part").write_bytes(b"half")
     (files.folder / "20200131T120000Z-000003.jpg").mkdir()
-    files.open()
+    files.tidy()
     files.write(b"one")
     files.write(b"two")
     assert names(files) == ["20200131T120000Z-000003.jpg", "20260131T120000Z-000002.jpg", "holiday.jpg"]
@@ -230,11 +230,11 @@ def test_a_full_disk_is_told_about_leaves_nothing_half_written_and_is_over_when_
 def test_a_disk_that_becomes_read_only_is_told_about_and_is_over_when_it_is_not_any_more(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "1m") as disk:
         files = files_in(disk)
-        files.open()
+        files.tidy()
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         assert files.write(b"one") is None
         assert "Read-only" in str(files.trouble)
-        files.open()
+        files.tidy()
         subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
         assert files.write(b"one") is not None
         assert files.trouble is None
@@ -255,7 +255,7 @@ def test_a_file_costs_as_many_calls_among_thousands_as_among_few(
     full.folder.mkdir(parents=True)
     for number in range(1, 5001):
         (full.folder / f"20260131T110000Z-{number:06d}.jpg").touch()
-    full.open()
+    full.tidy()
     calls: list[str] = []
 
     def counted(name: str) -> Callable[..., object]:

@@ -310,6 +310,16 @@ async def test_an_object_leaves_one_file_which_is_its_best_view(tmp_path: Path) 
     assert [path.read_bytes() for path in files.folder.iterdir()] == [b"end"]
 
 
+async def test_what_was_kept_too_long_goes_with_the_first_frame_though_nothing_is_there(tmp_path: Path) -> None:
+    files = SnapshotFiles(tmp_path, "porch", SnapshotLimits())
+    files.folder.mkdir(parents=True)
+    (files.folder / "20200131T120000Z-000001.jpg").touch()
+    at = Setting(files=files)
+    at.show([])
+    await at.keeper.close()
+    assert list(files.folder.iterdir()) == []
+
+
 async def test_a_disk_that_takes_nothing_is_a_reason_and_costs_no_publication(tmp_path: Path) -> None:
     (tmp_path / "snapshots").write_text("in the way")
     at = Setting(files=SnapshotFiles(tmp_path, "porch", SnapshotLimits()))
