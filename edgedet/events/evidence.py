@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from statistics import median
+from collections.abc import Iterable
 
 from edgedet.events.filters import Filters, ratio_of
 from edgedet.types import Box, FrameStamp
@@ -32,10 +32,17 @@ class Evidence:
         """Whether an object of this label counts: the medians of its scores, areas and ratios are within the limits."""
         if len(self._sightings) < LEAST_SIGHTINGS:
             return False
-        if median(score for _, score, _ in self._sightings) < filters.threshold(label, night=stamp.night):
+        if _median(score for _, score, _ in self._sightings) < filters.threshold(label, night=stamp.night):
             return False
         ratios = [ratio_of(box, stamp.width, stamp.height) for *_, box in self._sightings]
         known = [ratio for ratio in ratios if ratio is not None]
         if not known:
             return False
-        return filters.of(label).fits(median(box.area for *_, box in self._sightings), median(known))
+        return filters.of(label).fits(_median(box.area for *_, box in self._sightings), _median(known))
+
+
+def _median(values: Iterable[float]) -> float:
+    # The standard library's own brings decimal and fractions along: 0.8 MB for this line.
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
