@@ -110,7 +110,8 @@ def camera_spec(name: str, camera: CameraSettings, model: Model, detector: Answe
         name,
         {key: _plain(value) for key, value in source.items()},
         model.view,
-        slots=detector.slots + SPARE_SLOTS,
+        # One more where a frame may be held for its picture while the next ones come.
+        slots=detector.slots + SPARE_SLOTS + (1 if camera.snapshots.enabled else 0),
         max_fps=camera.detect.fps,
         idle_fps=idle_fps_of(camera),
         masks=masks_of(camera),

@@ -146,6 +146,10 @@ class SnapshotKeeper:
                     await self._news.wait()
             except TimeoutError:
                 _log.debug("%s: no picture of %s in time", self._camera, event.id)
+        return self.settled(event)
+
+    def settled(self, event: Event) -> str | None:
+        """The same without waiting: publish and keep what there is by now."""
         look = self._looks.get(event.id)
         if event.kind is EventKind.END:
             self._looks.forget(event.id)

@@ -20,6 +20,9 @@ class Pictures(Protocol):
     async def settle(self, event: Event) -> str | None:
         """Publish the picture, within a second or not at all; its topic, or None."""
 
+    def settled(self, event: Event) -> str | None:
+        """Publish what there is by now; its topic, or None."""
+
 
 class EventTeller:
     """Without pictures an event goes out at once. With them, `run` must be a task of its own."""
@@ -41,7 +44,7 @@ class EventTeller:
             self._some.set()
 
     async def run(self) -> NoReturn:
-        """Wait for each event's picture, and hand both on. What waits when this is cancelled goes out without."""
+        """Wait for each event's picture, and hand both on. When this is cancelled, nothing is waited for any more."""
         try:
             while True:
                 await self._some.wait()
@@ -52,9 +55,10 @@ class EventTeller:
             self.flush()
 
     def flush(self) -> None:
-        """Hand on what waits, now, without pictures: the end has come."""
+        """Hand on what waits, now, with the pictures that are there: the end has come."""
         while self._waiting:
-            self._deliver(self._waiting.popleft(), None)
+            event = self._waiting.popleft()
+            self._deliver(event, None if self._pictures is None else self._pictures.settled(event))
 
     async def _tell_first(self) -> None:
         event = self._waiting[0]

@@ -114,6 +114,18 @@ async def test_the_picture_is_published_before_its_event_goes_out() -> None:
     assert at.sent == [Publication(TOPIC, b"jpeg", 1, retain=True)]
 
 
+async def test_at_the_end_what_is_there_goes_out_without_waiting_for_more(tmp_path: Path) -> None:
+    files = SnapshotFiles(tmp_path, "porch", SnapshotLimits())
+    at = Setting(files=files)
+    at.show([track(0.1)], [event(EventKind.NEW)])
+    await at.worker.answer(b"small")
+    at.show([track(0.4)])
+    assert at.keeper.settled(event(EventKind.END)) == TOPIC
+    assert [sent.payload for sent in at.sent] == [b"small"]
+    await at.keeper.close()
+    assert [path.read_bytes() for path in files.folder.iterdir()] == [b"small"]
+
+
 async def test_a_better_view_is_published_with_the_next_event_and_only_once() -> None:
     at = Setting()
     at.show([track(0.1)], [event(EventKind.NEW)])

@@ -20,6 +20,9 @@ class SlowPictures:
         await self.ready.wait()
         return f"topic/{event.id}"
 
+    def settled(self, event: Event) -> str | None:
+        return f"topic/{event.id}" if event.id == "life-2" else None
+
 
 async def test_without_pictures_an_event_goes_out_at_once() -> None:
     told: list[tuple[str, str | None]] = []
@@ -46,7 +49,7 @@ async def test_events_wait_for_their_pictures_and_keep_their_order() -> None:
     await asyncio.gather(work, return_exceptions=True)
 
 
-async def test_at_the_end_what_waits_for_a_picture_is_told_without_it_and_once() -> None:
+async def test_at_the_end_what_waits_is_told_once_with_the_pictures_that_are_there() -> None:
     told: list[tuple[str, str | None]] = []
     teller = EventTeller(lambda event, topic: told.append((event.id, topic)), SlowPictures())
     work = asyncio.create_task(teller.run())
@@ -55,4 +58,4 @@ async def test_at_the_end_what_waits_for_a_picture_is_told_without_it_and_once()
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
     teller.flush()
-    assert told == [("life-1", None), ("life-2", None)]
+    assert told == [("life-1", None), ("life-2", "topic/life-2")]
