@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LOOK_AT_THE_DATE_S = 10.0
+_LOOK_AROUND_S = 5.0
 
 
 class Daemon:
@@ -206,7 +206,7 @@ class Daemon:
                     tasks.create_task(
                         publish_regularly(self._settings.mqtt.stats_interval_s, self._publish_stats), name="stats"
                     ),
-                    tasks.create_task(publish_regularly(_LOOK_AT_THE_DATE_S, self._roll_totals), name="midnight"),
+                    tasks.create_task(publish_regularly(_LOOK_AROUND_S, self._look_around), name="look-around"),
                 ]
                 end = tasks.create_task(self._stopping.wait(), name="end")
                 await asyncio.wait((work, end), return_when=asyncio.FIRST_COMPLETED)
@@ -251,10 +251,13 @@ class Daemon:
         override, model = self._overrides.of(name), self._files.files.model
         return CameraStation(name, camera, override, model, self.detector, outlets, keeper)
 
-    def _roll_totals(self) -> None:
+    def _look_around(self) -> None:
+        """What nobody tells of by itself: that the day has changed, that a disk takes no pictures."""
+        stations = self.stations.values()
         if self._totals.roll():
-            for station in self.stations.values():
+            for station in stations:
                 station.day_has_changed()
+        self.board.about("snapshots", *(station.trouble for station in stations if station.trouble is not None))
 
     def _on_detector(self, state: DetectorState) -> None:
         if self._files is None:
