@@ -98,3 +98,29 @@ def test_switching_off_ends_what_is_there_and_the_next_frame_begins_from_nothing
     assert scene.observed.counts.objects == {}
     scene.frames(6, 0.9)
     assert scene.kinds == [EventKind.NEW, EventKind.END, EventKind.NEW]
+
+
+def test_what_should_be_there_and_is_not_seen_is_stirring_though_it_stood_still_for_long() -> None:
+    scene = Scene()
+    for _ in range(75):
+        scene.x -= 0.004  # it stands
+        scene.frames(1, 0.9)
+    assert not scene.observed.stirring
+    scene.x -= 0.004
+    scene.frames(1)
+    assert scene.observed.stirring
+
+
+def test_the_pauses_of_the_motion_gate_are_no_blindness() -> None:
+    ends = []
+    for idle_s in (0.0, 2.0):
+        scene = Scene()
+        numbers = itertools.count(1)
+        scene.objects = ObjectWatch(
+            EventRules(Filters(0.5)), ByteTracker, lambda _ns, numbers=numbers: f"life-{next(numbers)}", 0.2, idle_s
+        )
+        scene.frames(6, 0.9)
+        scene.at_ms += 1_800
+        scene.frames(40)
+        ends += scene.ends
+    assert ends == [EndReason.BLIND, EndReason.LEFT]
