@@ -77,8 +77,6 @@ class EdgeTpuKeeper:
         self.doubt: AcceleratorError | None = None
         """Why it does not answer; None: it does, or is on its way for the first time."""
         self.attempts = 0
-        self.losses = 0
-        """How often it was lost while it answered."""
         self.recovery = Recovery()
         self._said = ""
 
@@ -103,8 +101,9 @@ class EdgeTpuKeeper:
             good, error = await self._attempt(rung, code)
             failures, code = 1 if good else failures + 1, error.code
             ended_s = time.monotonic()
-            if _is_news(error, self.doubt):
-                self._doubt(error if self._means.claims.alone else _of(self.device, error))
+            told = error if self._means.claims.alone else _of(self.device, error)
+            if _is_news(told, self.doubt):
+                self._doubt(told)
             await self._outlive()
             patience = self._means.patience
             delay_s = patience.reprobe_s if is_absent(code) else patience.seldom.delay_s(failures)
@@ -140,7 +139,6 @@ class EdgeTpuKeeper:
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
-            self.losses += since is not None
         return since is not None and time.monotonic() - since > self._means.patience.good_after_s, reason
 
     def _spec(self, rung: Rung, *, elsewhere: bool) -> DetectorSpec:
@@ -167,7 +165,8 @@ class EdgeTpuKeeper:
         helper, seen = self._means.helper, self._means.look()
         if rung.reset == "off" or helper is None:
             return
-        device = self._means.claims.name_of(self.number, seen) or self.device
+        # One that has vanished is not asked for by its old number: that may be another's by now.
+        device = self._means.claims.name_of(self.number, seen) if seen else self.device
         if not device.startswith("usb:"):
             return
         try:

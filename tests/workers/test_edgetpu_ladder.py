@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -164,3 +167,35 @@ async def test_a_helper_that_says_nothing_is_not_waited_for_long(place: Path) ->
 async def test_a_helper_that_refuses_is_quoted(usb: FakeUsb, helper: ResetHelper) -> None:
     with pytest.raises(AcceleratorError, match=r"was not reset: there is no Edge TPU usb:0"):
         await helper.ask("authorized", "usb:0")
+
+
+class Asked(ResetHelper):
+    """Notes what it is asked for, and does nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/no/such/socket"))
+        self.devices: list[str] = []
+
+    async def ask(self, way: str, device: str) -> None:
+        self.devices.append(device)
+
+
+@pytest.mark.parametrize(("left", "asked"), [(["2-1", "2-2"], {"usb:0"}), (["2-2"], set())])
+async def test_the_device_that_fails_is_reset_and_never_its_neighbour_that_works(
+    on_edgetpu: DetectorSpec, edgetpu: SoftwareEdgeTpu, usb: FakeUsb, scene: bytes, left: list[str], asked: set[str]
+) -> None:
+    usb.plug_in("2-1", address=3)
+    usb.plug_in("2-2", address=4)
+    edgetpu.plug_in("usb:0", "usb:1")
+    helper, two = Asked(), replace(on_edgetpu, devices=("usb:0", "usb:1"), instances=2)
+    async with running(two, scene, helper=helper, reset="uhubctl") as bench:
+        bench.kernel += find(usb.root)
+        await bench.until(lambda state: len(state.devices) == 2)
+        edgetpu.script(create="abort")
+        os.kill(bench.detector.pids[0], signal.SIGKILL)
+        for port in {"2-1", "2-2"}.difference(left):
+            shutil.rmtree(usb.devices / port)
+        bench.kernel[:] = find(usb.root)
+        await bench.until(lambda state: state.restarts >= 7, 40.0)
+        assert set(helper.devices) == asked
+        assert bench.detector.state.devices == ("usb:1",)
