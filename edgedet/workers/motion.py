@@ -2,7 +2,8 @@
 
 The detect view, after masks, is reduced to some 40 x 40 block means, and each block is held against its own slowly
 adapting background and its own noise. A change of light that one gain and one offset explain is no motion, nor is one
-that turns most of the picture over at once and is not repeated. Some 0.1 ms a frame.
+that turns most of the picture over at once and is not repeated. Some 0.05 ms for a still frame of 320 x 320 pixels, 0.25
+ms for one in which something changes.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ class Motion:
         lit = under_other_light(self._background, blocks)
         lighter = np.abs(lit - self._background)
         # What is masked is as black as before, however much of the picture it is.
-        if lighter.any() and np.median(lighter[lighter > 0.0]) > _LEAST_LIGHT:
+        few = lighter[::2, ::2]
+        if few.any() and np.median(few[few > 0.0]) > _LEAST_LIGHT:
             left = self._changed_of(lit, blocks, _LIGHT_TOLERANCE * lighter)
             # How bright the brightest really are cannot be told.
             left &= np.maximum(self._background, blocks) < _SATURATED
@@ -156,7 +158,9 @@ def under_other_light(background: NDArray[np.float32], blocks: NDArray[np.float3
     """
     # What is masked is black in any light.
     seen = (background > 1.0) | (blocks > 1.0)
-    was, now = background[seen], blocks[seen]
+    # Every other block in each direction says as much: the medians are most of the cost.
+    few = seen[::2, ::2]
+    was, now = background[::2, ::2][few], blocks[::2, ::2][few]
     if not was.size:
         return background
     bright = was > np.median(was)
