@@ -2,8 +2,8 @@
 
 The detect view, after masks, is reduced to some 40 x 40 block means, and each block is held against its own slowly
 adapting background and its own noise. A change of light that one gain and one offset explain is no motion, nor is one
-that turns most of the picture over at once and is not repeated. Some 0.05 ms for a still frame of 320 x 320 pixels, 0.25
-ms for one in which something changes.
+that turns most of the picture over at once and is not repeated. Some 0.05 ms for a still frame of 320 x 320 pixels,
+0.25 ms for one in which something changes.
 """
 
 from __future__ import annotations
