@@ -35,6 +35,8 @@ HANGS_NS = 10_000_000_000
 """A picture that takes longer will not come; nor will others, until the worker is a fresh one."""
 TIDY_EVERY_S = 3600.0
 """How often pictures that have grown too old are looked for, beside every time that one is written."""
+RETRY_EVERY_S = 20.0
+"""How often a disk that takes no pictures is tried, though there is none to be written."""
 ALL = "all"
 """In place of a label: a picture that was asked for is no object's."""
 
@@ -113,9 +115,11 @@ class SnapshotKeeper:
             id_of: the life that a track's number stands for, or None where nothing is told of it.
         """
         now_s = asyncio.get_running_loop().time()
-        if self._shelf is not None and now_s - self._tidied_s >= TIDY_EVERY_S:
-            self._tidied_s = now_s
-            self._shelf.tidy()
+        if self._shelf is not None:
+            pause_s = TIDY_EVERY_S if self._shelf.files.trouble is None else RETRY_EVERY_S
+            if now_s - self._tidied_s >= pause_s:
+                self._tidied_s = now_s
+                self._shelf.tidy()
         wishes = self._wishes(seen, tracks, id_of)
         told = {event.id for event in events}
         urgent = [look for name in told if (look := self._looks.get(name)) is not None]

@@ -63,6 +63,7 @@ class SnapshotFiles:
         self._bytes = 0
         self._next = 1
         self._trouble: str | None = None
+        self._refused = 0
 
     @property
     def trouble(self) -> str | None:
@@ -70,9 +71,14 @@ class SnapshotFiles:
         return self._trouble
 
     def tidy(self) -> None:
-        """Hold the folder to its limits; what a killed daemon left half written goes too. Never fails."""
+        """Hold the folder to its limits; what a killed daemon left half written goes too. Never fails.
+
+        Where there is trouble, try whether there still is.
+        """
         with self._lock, self._telling(), self._entered() as folder:
             self._prune(folder, room=0, files=0)
+            if self._trouble is not None:
+                _try(folder, self._refused)
 
     def write(self, jpeg: bytes, name: str | None = None) -> str | None:
         """Keep a picture, in place of the one called `name` where that is still kept; never fails.
@@ -84,6 +90,7 @@ class SnapshotFiles:
             known = self._index(folder)
             if len(jpeg) > self._limits.max_mb * _BYTES_OF_MB:
                 return None
+            self._refused = len(jpeg)
             if name is None or name not in known:
                 name = self._fresh_name()
             replaced = known.get(name)
@@ -170,14 +177,28 @@ def _opened(stack: contextlib.ExitStack, path: Path | str, at: int | None) -> in
 def _put(folder: int, name: str, jpeg: bytes) -> None:
     """Write the file whole or not at all."""
     partial = f".{name}.part"
+    with _written(folder, partial, jpeg):
+        os.rename(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _try(folder: int, size: int) -> None:
+    """Whether so many bytes can be written: they are, and are gone again."""
+    partial = ".20000101T000000Z-000000.jpg.part"
+    with _written(folder, partial, bytes(size)):
+        os.unlink(partial, dir_fd=folder)
+
+
+@contextmanager
+def _written(folder: int, partial: str, content: bytes) -> Iterator[None]:
+    """A fresh file, closed; it is removed if that or what is done with it fails."""
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(partial, dir_fd=folder)
         with os.fdopen(os.open(partial, _FRESH, _FILE_MODE, dir_fd=folder), "wb") as stream:
             # A service's umask may be stricter than what a group that looks at the pictures needs.
             os.fchmod(stream.fileno(), _FILE_MODE)
-            stream.write(jpeg)
-        os.rename(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
+            stream.write(content)
+        yield
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(partial, dir_fd=folder)

@@ -227,6 +227,20 @@ def test_a_full_disk_is_told_about_leaves_nothing_half_written_and_is_over_when_
         assert files.trouble is None
 
 
+def test_trouble_lasts_until_a_picture_would_fit_again_also_where_none_comes(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "256k") as disk:
+        files = files_in(disk)
+        files.tidy()
+        (disk / "other").write_bytes(bytes(200_000))
+        assert files.write(bytes(100_000)) is None
+        files.tidy()
+        assert "No space left" in str(files.trouble)
+        (disk / "other").unlink()
+        files.tidy()
+        assert files.trouble is None
+        assert names(files) == []
+
+
 def test_a_disk_that_becomes_read_only_is_told_about_and_is_over_when_it_is_not_any_more(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "1m") as disk:
         files = files_in(disk)
