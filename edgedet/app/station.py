@@ -87,8 +87,13 @@ class CameraStation:
             self._on_seen,
         )
         rules = event_rules(camera, override.min_score)
+        idle_fps = composition.idle_fps_of(camera)
         self._objects = ObjectWatch(
-            rules, composition.new_tracker, composition.life_ids(outlets.clock), 1.0 / camera.detect.fps
+            rules,
+            composition.new_tracker,
+            composition.life_ids(outlets.clock),
+            1.0 / camera.detect.fps,
+            0.0 if idle_fps is None else 1.0 / idle_fps,
         )
         self._publisher = CameraPublisher(
             name, outlets.device, outlets.topics, outlets.clock, composition.publish_rules(camera), outlets.send
