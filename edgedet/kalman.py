@@ -215,3 +215,15 @@ def completed(corners: Floats, expected: Floats) -> Floats:
     measured[:, 2:] += hidden
     measured[:, :2] += np.where(low, -0.5, 0.5) * hidden
     return measured
+
+
+def overlaps(boxes: Floats, others: Floats) -> Floats:
+    """Intersection over union of each with each, in [0, 1]: corners of shape (n, 4) and (m, 4) give (n, m)."""
+    left, top, right, bottom = boxes.T[:, :, None]
+    left_, top_, right_, bottom_ = others.T
+    width = np.minimum(right, right_) - np.maximum(left, left_)
+    height = np.minimum(bottom, bottom_) - np.maximum(top, top_)
+    shared = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+    whole = (right - left) * (bottom - top) + (right_ - left_) * (bottom_ - top_) - shared
+    shares: Floats = shared / np.maximum(whole, 1e-12)
+    return shares

@@ -16,15 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedet.assignment import assign
-from edgedet.kalman import BoxFilters, Floats, Motion, centred, completed, in_picture
+from edgedet.kalman import BoxFilters, Floats, Motion, centred, completed, in_picture, overlaps
 from edgedet.types import Box, Detection, Track
 
 Rows = NDArray[np.intp]
 
 _LONGEST_STEP_S = 2.0
 """Further ahead nothing can be foretold; the doubt after that long covers whatever is left of a picture."""
-_SAME_BOX = 0.85
-"""Two boxes of one frame that overlap more are one object with two labels: detectors suppress within a label only."""
+_SAME_BOX = 0.6
+"""Of two boxes of one label and one frame that overlap more, the weaker is the same object once more: the detector's
+own suppression (above 0.7 by default) is made for recall and leaves them."""
+_SAME_PLACE = 0.85
+"""The same for two boxes of different labels: the detector suppresses within a label only."""
 _OUTSIDE = 0.2
 """A track of which less is in the picture has left it."""
 
@@ -78,7 +81,7 @@ class TrackRules:
     misfit: float = 0.925
     """A good box that fits worse belongs to something else. 0 is a perfect fit; 1 is no overlap at the edge of what is
     likely."""
-    weak_misfit: float = 0.7
+    weak_misfit: float = 0.5
     """The same for weak boxes."""
     unseen_misfit: float = 0.2
     """How much worse a box fits for every second that the object has not been seen, up to two: whoever was there a
@@ -87,8 +90,8 @@ class TrackRules:
     """How much worse a box of another label fits."""
     vote_memory_s: float = 5.0
     """Time after which a vote for a label counts 37 % of what it did, seconds."""
-    double_overlap: float = 0.75
-    """What appears where something else is already, with more overlap, is the same thing. Intersection over union."""
+    double_overlap: float = 0.5
+    """What appears and overlaps more with something of its label is no second one. Intersection over union."""
     motion: Motion = field(default_factory=Motion)
 
 
@@ -178,7 +181,7 @@ class ByteTracker(Tracker):
         """How badly each box fits each track, see `TrackRules`; infinite where it cannot be; shape (tracks, boxes)."""
         rules = self._rules
         expected = in_picture(self._filters.boxes)
-        overlap = _overlaps(expected, seen.corners)
+        overlap = overlaps(expected, seen.corners)
         unlikely = self._filters.distances(centred(expected), centred(seen.corners))
         misfits: Floats = 0.5 * (1.0 - overlap) + 0.5 * np.minimum(1.0, unlikely / rules.likely)
         misfits[(unlikely > rules.likely) & (overlap < rules.enough_overlap)] = np.inf
@@ -192,7 +195,7 @@ class ByteTracker(Tracker):
         rows = np.array([row for row, _ in pairs], dtype=np.intp)
         columns = np.array([column for _, column in pairs], dtype=np.intp)
         measured = completed(seen.corners[columns], self._filters.boxes[rows])
-        trust = np.where(seen.good[columns], 1.0, np.maximum(0.2, seen.scores[columns] / self._rules.high_score))
+        trust = np.clip(seen.scores[columns] / self._rules.high_score, 0.2, 1.0)
         self._filters.correct(rows, measured, trust)
         for row, column in pairs:
             life = self._lives[row]
@@ -205,8 +208,10 @@ class ByteTracker(Tracker):
         fresh = loose[seen.scores[loose] >= self._rules.new_score]
         held = [row for row, life in enumerate(self._lives) if life.detection is not None]
         if len(fresh) and held:
-            overlaps = _overlaps(in_picture(self._filters.boxes[held]), seen.corners[fresh])
-            fresh = fresh[~(overlaps > self._rules.double_overlap).any(axis=0)]
+            doubled = overlaps(in_picture(self._filters.boxes[held]), seen.corners[fresh])
+            classes = np.array([self._lives[row].class_id for row in held])
+            limits = np.where(classes[:, None] == seen.classes[fresh], self._rules.double_overlap, _SAME_PLACE)
+            fresh = fresh[~(doubled > limits).any(axis=0)]
         if not len(fresh):
             return
         self._filters.add(centred(seen.corners[fresh]))
@@ -275,7 +280,7 @@ class _Seen:
     def of(cls, detections: Sequence[Detection], rules: TrackRules) -> _Seen:
         """Those with a score and an area; of two of any labels in one place only the better."""
         corners = np.array([(d.box.x1, d.box.y1, d.box.x2, d.box.y2) for d in detections]).reshape(-1, 4)
-        scores = np.array([d.score for d in detections], dtype=np.float64)
+        scores = np.minimum(1.0, np.array([d.score for d in detections], dtype=np.float64))
         corners = np.clip(corners, 0.0, 1.0)
         sides = corners[:, 2:] - corners[:, :2]
         # Comparisons with NaN are false.
@@ -283,7 +288,9 @@ class _Seen:
         usable = usable[np.argsort(-scores[usable], kind="stable")]
         corners = corners[usable]
         if len(usable) > 1:
-            double = np.triu(_overlaps(corners, corners) > _SAME_BOX, 1).any(axis=0)
+            labels = np.array([detections[index].class_id for index in usable.tolist()])
+            limits = np.where(labels[:, None] == labels, _SAME_BOX, _SAME_PLACE)
+            double = np.triu(overlaps(corners, corners) > limits, 1).any(axis=0)
             usable, corners = usable[~double], corners[~double]
         kept = [detections[index] for index in usable.tolist()]
         classes = np.array([d.class_id for d in kept], dtype=np.int64)
@@ -294,15 +301,3 @@ def _pairs(costs: Floats, rows: Rows, columns: Rows, limit: float) -> list[tuple
     if not len(rows) or not len(columns):
         return []
     return [(int(rows[row]), int(columns[column])) for row, column in assign(costs[np.ix_(rows, columns)], limit)]
-
-
-def _overlaps(boxes: Floats, others: Floats) -> Floats:
-    """Intersection over union of each with each, in [0, 1]: corners of shape (n, 4) and (m, 4) give (n, m)."""
-    left, top, right, bottom = boxes.T[:, :, None]
-    left_, top_, right_, bottom_ = others.T
-    width = np.minimum(right, right_) - np.maximum(left, left_)
-    height = np.minimum(bottom, bottom_) - np.maximum(top, top_)
-    shared = np.maximum(width, 0.0) * np.maximum(height, 0.0)
-    whole = (right - left) * (bottom - top) + (right_ - left_) * (bottom_ - top_) - shared
-    overlaps: Floats = shared / np.maximum(whole, 1e-12)
-    return overlaps

@@ -42,7 +42,7 @@ class Score:
 
 
 def follow(
-    tracker: Tracker, moments: Sequence[Moment], coasting_s: float = 0.5, *, from_first_sight: bool = False
+    tracker: Tracker, moments: Sequence[Moment], coasting_s: float = 0.25, *, from_first_sight: bool = False
 ) -> list[Followed]:
     """What the tracker tells of the scene: its confirmed tracks, coasting ones for so long.
 

@@ -244,7 +244,17 @@ def test_a_person_does_not_become_the_dog_beside_it(watch: Watch) -> None:
 
 def test_a_second_box_on_one_object_begins_no_second_track(watch: Watch) -> None:
     watch.looks(3, seen(0.5))
-    assert len(watch.looks(3, seen(0.5), seen(0.508, score=0.7))) == 1
+    assert len(watch.looks(3, seen(0.5), seen(0.528, score=0.7))) == 1
+
+
+def test_a_double_that_the_detector_left_over_is_no_second_object(watch: Watch) -> None:
+    # Their intersection over union is 0.67: the detector's own suppression keeps both.
+    assert len(watch.looks(5, seen(0.5), seen(0.52, score=0.7))) == 1
+
+
+def test_a_person_and_a_dog_in_nearly_one_place_are_two(watch: Watch) -> None:
+    watch.looks(3, seen(0.5))
+    assert len(watch.looks(5, seen(0.5), seen(0.52, label="dog", score=0.7))) == 2
 
 
 def test_two_who_stand_close_together_are_two(watch: Watch) -> None:
