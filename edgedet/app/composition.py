@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from edgedet.workers.supervisor import Answerer
 
 _MAX_DETECTIONS = 300
-_STALL_S = 3.0
-"""A camera that gave frames and gives none for so long has stalled."""
+_STALL_S = 2.9
+"""A camera that gave frames and gives none for so long has stalled: it is to be known within 3 s."""
 
 
 def broker_connection(mqtt: MqttSettings, device: str) -> Connection:

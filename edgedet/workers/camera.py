@@ -221,10 +221,12 @@ class CameraWorker:
 
     async def _watch(self) -> None:
         """Kill a child whose source says nothing any more."""
-        interval_s = min(0.5, self.spec.stall_s / 4)
         while not self._ended:
-            await asyncio.sleep(interval_s)
             limit_s = self.spec.stall_s if self.captured else self.spec.open_deadline_s
+            # To the moment at which it could have been silent for too long, and looking again now and then: the limit
+            # becomes a shorter one with the first frame.
+            left_s = limit_s - self.silent_s(time.monotonic_ns())
+            await asyncio.sleep(min(max(left_s, 0.01), 0.5, self.spec.stall_s / 4))
             if self.silent_s(time.monotonic_ns()) > limit_s:
                 if self.captured:
                     self._error = SourceLost(
@@ -234,6 +236,7 @@ class CameraWorker:
                 else:
                     self._error = SourceError(f"{self.spec.name}: no frame within {limit_s:g} s", code="camera_stalled")
                 self._process.kill("it gave no frame")
+                return
 
     def _on_message(self, message: bytes) -> None:
         kind = message[0]

@@ -23,6 +23,10 @@ from scripted_camera import Script
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 FPS = 10
+NOTICED_S, REPLACED_S = 3.0, 15.0
+"""What is promised of a camera that gives no frame any more."""
+SLACK_S = 0.5
+"""For the way to the broker and back on a machine that does other things too."""
 
 
 @pytest.fixture
@@ -55,36 +59,41 @@ def daemon(script: Script, tmp_path: Path) -> Iterator[Watched]:
 
 
 async def test_of_two_cameras_one_that_hangs_does_not_slow_the_other_down(daemon: Watched, script: Script) -> None:
-    await daemon.heard.until(lambda: daemon.health["state"] == "ok")
+    await daemon.until(lambda: daemon.health["state"] == "ok")
     well = await daemon.rate(6.0)
     script.say(silent=True, stop_blocks=True)
+    hung_ns = time.monotonic_ns()
     # From its last frame through the stall that is noticed, the worker that is killed and those that are tried.
     beside = await daemon.rate(12.0)
+    noticed_s = (await daemon.state_at_ns("gate", "blind", hung_ns) - hung_ns) / 1e9
+    assert noticed_s <= NOTICED_S + SLACK_S
     assert daemon.heard.last(f"{BASE}/gate/state") == b"blind"
     assert ("gate", "camera_stalled") in {(each["component"], each["code"]) for each in daemon.health["reasons"]}
     assert beside >= 0.9 * well
     assert well >= 0.9 * FPS
     script.say(silent=False, stop_blocks=False)
-    await daemon.heard.until(lambda: daemon.health["state"] == "ok")
+    await daemon.until(lambda: daemon.health["state"] == "ok")
 
 
 async def test_a_camera_process_that_stands_still_does_not_slow_the_other_down(daemon: Watched) -> None:
-    await daemon.heard.until(lambda: daemon.health["state"] == "ok")
+    await daemon.until(lambda: daemon.health["state"] == "ok")
     well = await daemon.rate(5.0)
     lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in daemon.run.workers("camera_child")}
     # The scripted picamera2 belongs to an interpreter with a start of its own.
     (gate,) = [pid for pid, line in lines.items() if b"start.py" in line]
     os.kill(gate, signal.SIGSTOP)
+    stopped_ns = time.monotonic_ns()
     beside = await daemon.rate(5.0)
     assert beside >= 0.9 * well
-    # Killed and replaced, within 15 s of its last frame.
-    async with asyncio.timeout(10.0):
-        await daemon.heard.until(lambda: daemon.heard.last(f"{BASE}/gate/state") == b"watching")
+    blind_ns = await daemon.state_at_ns("gate", "blind", stopped_ns)
+    assert (blind_ns - stopped_ns) / 1e9 <= NOTICED_S + SLACK_S
+    back_ns = await daemon.state_at_ns("gate", "watching", blind_ns)
+    assert (back_ns - stopped_ns) / 1e9 <= REPLACED_S
     assert gate not in daemon.run.workers("camera_child")
 
 
 async def test_when_everything_native_dies_at_once_it_is_blind_and_no_count_becomes_zero(daemon: Watched) -> None:
-    await daemon.heard.until(lambda: daemon.health["state"] == "ok")
+    await daemon.until(lambda: daemon.health["state"] == "ok")
     first_ns = time.monotonic_ns()
     # And again whatever is started in its place: for four seconds nothing native lives.
     while time.monotonic_ns() - first_ns < 4e9:
@@ -92,7 +101,7 @@ async def test_when_everything_native_dies_at_once_it_is_blind_and_no_count_beco
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         await asyncio.sleep(0.02)
-    await daemon.heard.until(lambda: daemon.health["state"] == "blind")
+    await daemon.until(lambda: daemon.health["state"] == "blind")
     blind_at_ns = next(
         message.at_ns
         for message in daemon.heard.messages
@@ -115,5 +124,5 @@ async def test_when_everything_native_dies_at_once_it_is_blind_and_no_count_beco
         if "/objects/" in message.topic and first_ns + 0.5e9 < message.at_ns < blind_at_ns
     ]
     assert counts == []
-    await daemon.heard.until(lambda: daemon.health["state"] == "ok")
+    await daemon.until(lambda: daemon.health["state"] == "ok")
     daemon.assert_the_broker_noticed_nothing()

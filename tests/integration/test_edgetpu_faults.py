@@ -32,7 +32,7 @@ async def test_a_hanging_edge_tpu_is_killed_at_its_deadline_and_what_was_not_loo
         not_looked_at = answer.frame - last - 1
         assert not_looked_at >= FPS * DEADLINE_S / 2
         told = len(daemon.stats)
-        await daemon.heard.until(lambda: len(daemon.stats) > told + 1)
+        await daemon.until(lambda: len(daemon.stats) > told + 1)
         assert daemon.stats[-1]["cameras"]["porch"]["dropped"] >= not_looked_at
 
 
@@ -47,7 +47,7 @@ async def test_a_crash_in_the_library_costs_some_frames_and_nothing_else(
         begun_ns = time.monotonic_ns()
         answer = await daemon.first_looked(begun_ns, "cpu")
         assert (answer.at_ns - begun_ns) / 1e9 <= 3.0
-        await daemon.heard.until(lambda: daemon.health["state"] == "degraded" and daemon.codes == ["edgetpu_crashed"])
+        await daemon.until(lambda: daemon.health["state"] == "degraded" and daemon.codes == ["edgetpu_crashed"])
         assert daemon.run.child.pid == main
         assert b"blind" not in daemon.heard.of(f"{BASE}/porch/state")
         daemon.assert_the_broker_noticed_nothing()
@@ -88,9 +88,9 @@ async def test_an_edge_tpu_that_answers_wrongly_after_a_reset_is_not_believed_an
         begun_ns = time.monotonic_ns()
         cpu_ns = (await daemon.first_looked(begun_ns, "cpu")).at_ns
         edgetpu.script(invoke="ok")
-        await daemon.heard.until(lambda: daemon.codes == ["edgetpu_wrong_answers"])
+        await daemon.until(lambda: daemon.codes == ["edgetpu_wrong_answers"])
         opened = len(edgetpu.opened)
-        await daemon.heard.until(lambda: len(edgetpu.opened) > opened)
+        await daemon.until(lambda: len(edgetpu.opened) > opened)
         assert daemon.health["detector"]["backend"] == "cpu"
         assert {each.backend for each in daemon.looked(since_ns=cpu_ns)} == {"cpu"}
         edgetpu.script(answers="twin")

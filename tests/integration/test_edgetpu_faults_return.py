@@ -60,7 +60,7 @@ async def test_an_absent_edge_tpu_is_used_soon_after_it_comes_and_that_is_said(
     reprobe_s = 3
     edgetpu.unplug()
     async with start(f", reprobe_s: {reprobe_s}") as daemon:
-        await daemon.heard.until(lambda: daemon.health["state"] == "degraded" and daemon.codes == ["edgetpu_absent"])
+        await daemon.until(lambda: daemon.health["state"] == "degraded" and daemon.codes == ["edgetpu_absent"])
         await daemon.first_looked(time.monotonic_ns(), "cpu")
         edgetpu.plug_in("usb:0")
         came_ns = time.monotonic_ns()
@@ -79,7 +79,7 @@ async def test_an_edge_tpu_that_the_kernel_finds_long_after_boot_is_used_at_once
 ) -> None:
     edgetpu.unplug()
     async with start(", reprobe_s: 3600", command=sysfs.command) as daemon:
-        await daemon.heard.until(lambda: daemon.codes == ["edgetpu_absent"])
+        await daemon.until(lambda: daemon.codes == ["edgetpu_absent"])
         looked_for = len(edgetpu.opened)
         # A boot race, told in seconds where it takes twenty: nothing is tried in vain meanwhile.
         await asyncio.sleep(4.0)
@@ -91,7 +91,7 @@ async def test_an_edge_tpu_that_the_kernel_finds_long_after_boot_is_used_at_once
         assert (back.at_ns - came_ns) / 1e9 <= 5
         await daemon.until_well_on("edgetpu")
         assert daemon.health["detector"]["fallbacks"] == 0
-        await daemon.heard.until(lambda: [each["usb_mbps"] for each in daemon.stats[-1]["edgetpu"]] == [5000])
+        await daemon.until(lambda: [each["usb_mbps"] for each in daemon.stats[-1]["edgetpu"]] == [5000])
 
 
 async def test_plugging_it_in_again_ends_the_back_off_of_one_that_kept_failing(
@@ -100,7 +100,7 @@ async def test_plugging_it_in_again_ends_the_back_off_of_one_that_kept_failing(
     edgetpu.script(prepare="error")
     async with start(command=sysfs.command) as daemon:
         # 1, 2, 4 s between the attempts; the fifth would come 8 s after the end of the fourth.
-        await daemon.heard.until(lambda: len(edgetpu.opened) == 4)
+        await daemon.until(lambda: len(edgetpu.opened) == 4)
         await asyncio.sleep(1.0)
         edgetpu.script(prepare="ok")
         sysfs.plug_in()
@@ -121,7 +121,7 @@ async def test_while_the_cpu_stands_in_it_looks_at_no_more_frames_than_it_may(
         assert 3.0 <= await daemon.rate(5.0) <= 4.6
         assert {each.backend for each in daemon.looked()[-10:]} == {"cpu"}
         told = len(daemon.stats)
-        await daemon.heard.until(lambda: len(daemon.stats) > told)
+        await daemon.until(lambda: len(daemon.stats) > told)
         assert b"blind" not in daemon.heard.of(f"{BASE}/porch/state")
 
 

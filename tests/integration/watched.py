@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from integration.broker import Broker, Subscriber
+from integration.broker import Broker, Subscriber, eventually
 from integration.edgedet_process import RunningDaemon
 
 BASE = "edgedet/dev"
@@ -35,6 +35,10 @@ class Watched:
         self.broker = broker
         self.heard = heard
         self.run = run
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Let the loop run until `holds`; fails with the daemon's last words."""
+        await eventually(holds, lambda: f"the log ends so:\n{self.run.log[-3000:]}")
 
     @property
     def health(self) -> dict[str, Any]:
@@ -67,13 +71,24 @@ class Watched:
         def found() -> list[Looked]:
             return [each for each in self.looked(camera, since_ns) if each.backend == backend]
 
-        await self.heard.until(lambda: bool(found()))
+        await self.until(lambda: bool(found()))
         return found()[0]
 
     async def until_well_on(self, backend: str) -> None:
         """Until `health` is ok with that backend and one more frame of it has come."""
-        await self.heard.until(lambda: self.health["state"] == "ok" and self.health["detector"]["backend"] == backend)
+        await self.until(lambda: self.health["state"] == "ok" and self.health["detector"]["backend"] == backend)
         await self.first_looked(time.monotonic_ns(), backend)
+
+    async def state_at_ns(self, camera: str, state: str, since_ns: int) -> int:
+        """When the camera was first said to be in that state after the time given."""
+        wanted = (f"{BASE}/{camera}/state", state.encode())
+
+        def found() -> list[int]:
+            heard = list(self.heard.messages)
+            return [each.at_ns for each in heard if (each.topic, each.payload) == wanted and each.at_ns >= since_ns]
+
+        await self.until(lambda: bool(found()))
+        return found()[0]
 
     async def rate(self, seconds: float, camera: str = "porch") -> float:
         """Frames a second that are looked at, from now on."""
