@@ -122,6 +122,11 @@ class _Life:
             self.label, self.class_id = vote
         self.score, self.detection, self.seen_ns, self.seen_s = found.score, index, at_ns, now_s
 
+    def as_track(self, box: Box) -> Track:
+        """What others are told of it."""
+        known = (self.id, self.label, self.class_id, self.score)
+        return Track(*known, box, self.confirmed, self.detection, self.first_ns, self.seen_ns)
+
 
 class ByteTracker(Tracker):
     """Follows objects by where they should be and how much boxes overlap. Nothing of it depends on the frame rate."""
@@ -234,11 +239,13 @@ class ByteTracker(Tracker):
         shown = np.prod(np.maximum(0.0, inside[:, 2:] - inside[:, :2]), axis=1) / (boxes[:, 2] * boxes[:, 3])
         staying = []
         for row, (life, share) in enumerate(zip(self._lives, shown.tolist(), strict=True)):
-            life.confirmed |= life.hits >= rules.confirm_hits and self._now_s - life.first_s >= rules.confirm_s
+            seen = life.detection is not None
+            old_enough = self._now_s - life.first_s >= rules.confirm_s
+            life.confirmed |= seen and old_enough and life.hits >= rules.confirm_hits
             keep_s = rules.keep_s if life.confirmed else rules.keep_tentative_s
             if share < _OUTSIDE:
                 keep_s = min(keep_s, rules.keep_outside_s)
-            if life.detection is not None or self._now_s - life.seen_s <= keep_s:
+            if seen or self._now_s - life.seen_s <= keep_s:
                 staying.append(row)
         if len(staying) < len(self._lives):
             self._keep(staying)
@@ -248,20 +255,8 @@ class ByteTracker(Tracker):
         self._lives = [self._lives[row] for row in rows]
 
     def _tracks(self) -> tuple[Track, ...]:
-        return tuple(
-            Track(
-                life.id,
-                life.label,
-                life.class_id,
-                life.score,
-                Box(*corners),
-                life.confirmed,
-                life.detection,
-                life.first_ns,
-                life.seen_ns,
-            )
-            for life, corners in zip(self._lives, in_picture(self._filters.boxes).tolist(), strict=True)
-        )
+        boxes = in_picture(self._filters.boxes).tolist()
+        return tuple(life.as_track(Box(*corners)) for life, corners in zip(self._lives, boxes, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,12 @@ def test_few_hits_over_a_long_time_confirm_nothing(watch: Watch) -> None:
     assert not only(watch.looks(2, seen(0.5), after_s=0.6)).confirmed
 
 
+def test_nothing_is_confirmed_in_a_frame_in_which_it_is_not_seen(watch: Watch) -> None:
+    watch.looks(3, seen(0.5), after_s=0.1)
+    assert not only(watch.look(after_s=0.2)).confirmed
+    assert only(watch.look(seen(0.5), after_s=0.1)).confirmed
+
+
 def test_a_weak_box_begins_nothing(watch: Watch) -> None:
     assert watch.looks(5, seen(0.5, score=RULES.new_score - 0.01)) == ()
 
