@@ -31,12 +31,16 @@ def street(visits_s: Sequence[float], size: tuple[int, int], seed: int = 3) -> S
     return Scene(seed, size, empty.style, walks)
 
 
-def record(path: Path, visits_s: Sequence[float], length_s: float, *, rate: int, size: tuple[int, int]) -> Path:
-    """A recording of that street; the ending of `path` names the container."""
-    scene = street(visits_s, size)
+def parked(size: tuple[int, int], seed: int = 4) -> Scene:
+    """A street on which a car stands, and nobody comes."""
+    return Scene(seed, size, Style(objects=(0, 0), parked_cars=1))
+
+
+def record(path: Path, scene: Scene, length_s: float, *, rate: int) -> Path:
+    """A recording of a scene from its beginning; the ending of `path` names the container."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=rate, options={"q": "4"})
-        stream.width, stream.height = size
+        stream.width, stream.height = scene.size
         stream.pix_fmt = "yuv420p"
         for number in range(round(length_s * rate)):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(scene.render(number / rate), "rgb24")))

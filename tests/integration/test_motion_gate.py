@@ -13,9 +13,10 @@ import pytest
 from edgedet.app.model import BUNDLED_MODEL
 from integration.broker import Broker, Subscriber
 from integration.edgedet_process import RunningDaemon, run_edgedet
-from visits import record
+from visits import parked, record, street
 
 VISITS_S = (8.0, 30.0)
+SIZE = (320, 240)
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 def visits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Somebody comes twice within 45 seconds."""
     path = tmp_path_factory.mktemp("visits") / "visits.mp4"
-    return record(path, VISITS_S, 45.0, rate=10, size=(320, 240))
+    return record(path, street(VISITS_S, SIZE), 45.0, rate=10)
 
 
 def write_config(folder: Path, model: Path = BUNDLED_MODEL) -> Path:
@@ -84,6 +85,13 @@ def test_whoever_comes_is_told_of_as_without_the_gate_though_less_is_looked_at(v
     assert looked_at < 0.75 * every
     assert len(lives(plain)) == len(VISITS_S)
     assert_same_lives(lives(gated), lives(plain))
+
+
+def test_a_parked_car_stays_one_object_though_it_is_looked_at_rarely(tmp_path: Path) -> None:
+    clip = record(tmp_path / "parked.mp4", parked(SIZE), 40.0, rate=10)
+    told, looked_at = replay(clip, write_config(tmp_path), "gated")
+    assert [label for label, _, _ in lives(told)] == ["car"]
+    assert looked_at < 200
 
 
 def test_the_gate_passes_over_the_same_frames_however_fast_the_machine_is(visits: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from edgedet.types import FrameStamp
 from edgedet.workers.camera import CameraSpec, CameraWorker
 from edgedet.workers.gate import HOLD_S
-from visits import record
+from visits import record, street
 
 RATE = 20.0
 EMPTY = {"type": "synthetic", "fps": RATE, "size": [320, 240], "objects": 0}
@@ -91,7 +91,7 @@ async def test_a_frame_says_whether_it_was_taken_in_the_dark(camera_spec: Camera
 async def test_of_a_recording_every_frame_comes_and_says_whether_something_moves(
     camera_spec: CameraSpec, tmp_path: Path
 ) -> None:
-    clip = record(tmp_path / "visit.mp4", [6.0], 10.0, rate=10, size=(320, 240))
+    clip = record(tmp_path / "visit.mp4", street([6.0], (320, 240)), 10.0, rate=10)
     spec = replace(camera_spec, source={"type": "video", "path": str(clip)}, idle_fps=0.1)
     async with CameraWorker(spec) as camera:
         camera.attend(following=True)
