@@ -83,8 +83,10 @@ class EdgeTpuKeeper:
     @property
     def trouble(self) -> AcceleratorError | None:
         """As `doubt`, and at once after a loss."""
-        lost = self.detector is not None and self.detector.state.phase is Phase.DOWN
-        return self.doubt or (self.detector.state.doubt if lost and self.detector else None)
+        if self.doubt is not None or self.detector is None or self.detector.state.phase is not Phase.DOWN:
+            return self.doubt
+        loss = self.detector.state.doubt
+        return None if loss is None else self._named(loss)
 
     @property
     def is_up(self) -> bool:
@@ -101,7 +103,7 @@ class EdgeTpuKeeper:
             good, error = await self._attempt(rung, code)
             failures, code = 1 if good else failures + 1, error.code
             ended_s = time.monotonic()
-            told = error if self._means.claims.alone else _of(self.device, error)
+            told = self._named(error)
             if _is_news(told, self.doubt):
                 self._doubt(told)
             await self._outlive()
@@ -208,6 +210,12 @@ class EdgeTpuKeeper:
         if loss is not None:
             self._doubt(loss)
 
+    def _named(self, error: AcceleratorError) -> AcceleratorError:
+        """The error with its device, where there are several and it does not name it itself."""
+        if self._means.claims.alone or not self.device or self.device in error.message:
+            return error
+        return AcceleratorError(f"{self.device}: {error.message}", hint=error.hint, code=error.code)
+
     def _doubt(self, error: AcceleratorError) -> None:
         self.doubt = error
         self._on_change()
@@ -235,13 +243,6 @@ class EdgeTpuKeeper:
 
     def _ports(self) -> frozenset[str]:
         return frozenset(tpu.port for tpu in self._means.look())
-
-
-def _of(device: str, error: AcceleratorError) -> AcceleratorError:
-    """The error with its device, where it does not name it itself."""
-    if not device or device in error.message:
-        return error
-    return AcceleratorError(f"{device}: {error.message}", hint=error.hint, code=error.code)
 
 
 def _is_news(error: AcceleratorError, before: AcceleratorError | None) -> bool:

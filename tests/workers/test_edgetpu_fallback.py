@@ -177,20 +177,3 @@ async def test_one_that_keeps_failing_is_opened_with_its_firmware_loaded_anew(
         assert bench.detector.recovery.reloads >= 1
         edgetpu.script(prepare="ok")
         await bench.until_on("edgetpu")
-
-
-async def test_of_two_edge_tpus_the_one_that_is_left_goes_on(
-    on_edgetpu: DetectorSpec, edgetpu: SoftwareEdgeTpu, scene: bytes
-) -> None:
-    there = ["usb:0", "usb:1"]
-    edgetpu.plug_in(*there)
-    async with running(lambda: replace(on_edgetpu, devices=tuple(there), instances=len(there)), scene) as bench:
-        await bench.until_on("edgetpu")
-        there.pop()
-        edgetpu.plug_in("usb:0")
-        edgetpu.script(invoke="abort")
-        assert (await bench.ask()).backend == "cpu"
-        edgetpu.script(invoke="ok")
-        await bench.until_on("edgetpu")
-        assert (await bench.ask()).backend == "edgetpu"
-        assert "usb:0 -> usb:0" in edgetpu.opened[-1]

@@ -127,6 +127,7 @@ async def test_the_other_goes_on_at_its_rate_while_one_is_lost_and_comes_back(
         assert "usb:0" in doubt.message
         # Of the four seconds the one that hangs is believed in for its deadline, and holds two frames back meanwhile.
         assert await left > 0.4 * together
+        assert all("usb:0" in state.doubt.message for state in bench.states if state.doubt)
         assert bench.detector.state.fallbacks == 0
         edgetpu.script(create="ok")
         await bench.until(both)
