@@ -20,7 +20,6 @@ import pytest
 
 import scripted_camera
 from edgedet.app.watch import CameraWatch, WatchOrder
-from edgedet.events.filters import Filters
 from edgedet.health import CameraFacts, CameraState
 from edgedet.pipeline import Seen
 from edgedet.types import FrameStamp
@@ -35,7 +34,7 @@ NOTICED_S = 3.0
 REPLACED_S = 15.0
 SLACK_S = 0.7
 """For a machine that is busy with something else."""
-ORDER = WatchOrder(enabled=True, filters=Filters(0.5, {}), iou=0.7, max_detections=300, class_bitmap=b"")
+ORDER = WatchOrder(enabled=True, min_score=0.5, iou=0.7, max_detections=300, class_bitmap=b"")
 
 
 class NothingSeen:
