@@ -171,10 +171,12 @@ class Life:
         """Zones that it has left, then zones that it has come into. Before it is told of, only its time there runs."""
         left: list[str] = []
         come: list[str] = []
+        label, now_ns, told = self.label, moment.now_ns, self.id is not None
+        within = None
         for zone, stay in zip(self._ground.zones, self._stays.values(), strict=True):
-            counts = zone.labels is None or self.label in zone.labels
-            within = None if box is None else counts and zone.area.holds(box, zone.anchor)
-            step = stay.step(zone, moment.now_ns, within=within, told=self.id is not None)
+            if box is not None:
+                within = (zone.labels is None or label in zone.labels) and zone.area.holds(box, zone.anchor)
+            step = stay.step(zone, now_ns, within=within, told=told)
             if step is not None:
                 (come if step is Step.ENTER else left).append(zone.name)
         if not left and not come:
@@ -202,7 +204,8 @@ class Life:
     def _loitering(self, now_ns: int) -> tuple[str, ...]:
         if not self._ground.loitering_is_told:
             return ()
-        return tuple(zone.name for zone in self._ground.zones if self._stays[zone.name].loiters(zone, now_ns))
+        zones = zip(self._ground.zones, self._stays.values(), strict=True)
+        return tuple([zone.name for zone, stay in zones if stay.entered and stay.loiters(zone, now_ns)])
 
     def _update_is_due(self, now_ns: int) -> bool:
         told, every_ns = self._told, self._ground.update_every_ns

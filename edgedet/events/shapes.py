@@ -29,10 +29,11 @@ class Area:
 
     def holds(self, box: Box, anchor: Anchor) -> bool:
         """Whether the box is in the area, by its anchor."""
-        if anchor == "any":
-            return self._touches(box)
-        y = box.y2 if anchor == "bottom" else (box.y1 + box.y2) / 2
-        return self.contains((box.x1 + box.x2) / 2, y)
+        if anchor == "bottom":
+            return self.contains((box.x1 + box.x2) / 2, box.y2)
+        if anchor == "centre":
+            return self.contains((box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2)
+        return self._touches(box)
 
     def contains(self, x: float, y: float) -> bool:
         """Whether a point is in the area or on its edge. A point beside the frame counts as on the frame's edge."""
