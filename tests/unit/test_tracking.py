@@ -196,6 +196,15 @@ def test_who_walks_out_of_the_picture_is_not_kept_for_long(watch: Watch) -> None
     assert watch.looks(5, after_s=0.1) == ()
 
 
+def test_a_car_that_leaves_is_not_expected_back_though_its_box_ends_short_of_the_edge(watch: Watch) -> None:
+    for number in range(24):
+        bottom = 0.5 - 0.02 * number
+        top = max(bottom - 0.3, 0.01 if number % 4 == 3 else 0.0)
+        watch.look(Detection("car", 2, 0.8, Box(0.4, top, 0.6, bottom)), after_s=0.08)
+    assert len(watch.tracks) == 1
+    assert watch.looks(7, after_s=0.08) == ()
+
+
 def test_who_stands_at_the_edge_is_kept(watch: Watch) -> None:
     half = Detection("person", 0, 0.8, Box(0.94, 0.4, 1.0, 0.6))
     watch.looks(20, half)
