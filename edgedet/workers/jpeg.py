@@ -30,7 +30,7 @@ CROP_MARGIN = 0.15
 
 
 class NoEncoder(RuntimeError):
-    """This interpreter has no simplejpeg, or one that takes no planes."""
+    """This interpreter has no simplejpeg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,10 @@ def encode(memory: Plane, request: PictureRequest) -> bytes:
         halved = Window(outline.left // 2, outline.top // 2, (outline.right + 1) // 2, (outline.bottom + 1) // 2)
         for plane, dark, bright in zip(planes[1:], _BLACK_YUV[1:], _BRIGHT_YUV[1:], strict=True):
             _frame(plane, halved, dark, bright, share=2)
-    return cast("bytes", simplejpeg.encode_jpeg_yuv_planes(*planes, order.quality))
+    if hasattr(simplejpeg, "encode_jpeg_yuv_planes"):
+        return cast("bytes", simplejpeg.encode_jpeg_yuv_planes(*planes, order.quality))
+    # Before 1.8 it takes no planes, and a distribution may have it so.
+    return cast("bytes", simplejpeg.encode_jpeg(_rgb(*planes), order.quality, "RGB", "420"))
 
 
 def _simplejpeg() -> ModuleType:
@@ -83,8 +86,6 @@ def _simplejpeg() -> ModuleType:
         import simplejpeg
     except ImportError as error:
         raise NoEncoder(f"this camera's Python has no simplejpeg ({error})") from error
-    if not hasattr(simplejpeg, "encode_jpeg_yuv_planes"):
-        raise NoEncoder(f"this camera's Python has simplejpeg {simplejpeg.__version__}, which takes no YUV planes")
     return cast("ModuleType", simplejpeg)
 
 
@@ -175,6 +176,18 @@ def _frame(picture: Plane, outline: Window, dark: _Colour, bright: _Colour, shar
         picture[max(top, bottom - line) : bottom, left:right] = colour
         picture[top:bottom, left : left + line] = colour
         picture[top:bottom, max(left, right - line) : right] = colour
+
+
+def _rgb(luma: Plane, u: Plane, v: Plane) -> Plane:
+    """A JPEG's planes (BT.601, full range) as RGB of shape (height, width, 3)."""
+    height, width = luma.shape
+    red, blue = v.astype(np.int32) - 128, u.astype(np.int32) - 128
+    offsets = (91881 * red, -22554 * blue - 46802 * red, 116130 * blue)
+    picture = np.empty((height, width, 3), np.uint8)
+    for channel, offset in enumerate(offsets):
+        wide = ((offset + 32768) >> 16).repeat(2, axis=0)[:height].repeat(2, axis=1)[:, :width]
+        picture[..., channel] = np.clip(luma + wide, 0, 255)
+    return picture
 
 
 _Colour = int | tuple[int, int, int]

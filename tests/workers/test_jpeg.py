@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -69,6 +70,17 @@ def test_a_picture_of_any_size_comes_out_in_even_pixels_and_in_its_colours(width
         assert got.shape == (max(1, height // 2 * 2), max(1, width // 2 * 2), 3)
         wanted = np.asarray(picture_of(memoryview(view), PixelFormat.I420, width, height))
         assert np.abs(got.astype(int) - wanted[: got.shape[0], : got.shape[1]]).max() <= 2
+
+
+def test_an_encoder_that_takes_no_planes_makes_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    ramp = np.arange(96 * 64 * 3 // 2, dtype=np.uint32)
+    view = (16 + ramp * 200 // ramp.size).astype(np.uint8)
+    order = PictureOrder(Box(0.2, 0.2, 0.8, 0.8), draw=True, quality=95)
+    planes = decoded(encode(view, request(96, 64, order))).astype(int)
+    monkeypatch.delattr(simplejpeg, "encode_jpeg_yuv_planes")
+    assert np.abs(decoded(encode(view, request(96, 64, order))) - planes).mean() < 3
+    odd = encode(i420(1, 1, 120, 100, 120), request(1, 1, PictureOrder()))
+    assert np.abs(decoded(odd)[0, 0].astype(int) - (108, 138, 64)).max() <= 3
 
 
 def test_a_picture_in_rgb_keeps_its_colours() -> None:
