@@ -135,13 +135,40 @@ def _is_kept_up(topic: str, now: DeviceDescription) -> bool:
     return False
 
 
+def stale_counts(before: Iterable[str], now: DeviceDescription) -> tuple[str, ...]:
+    """Which of the retained topics `before` are counts of labels that are told only from their first object on.
+
+    What another run of the daemon counted there would stand for now until such an object comes.
+    """
+    cameras = {camera.name: camera for camera in now.cameras}
+    found = []
+    for topic in before:
+        below = topic.removeprefix(f"{now.topics.base}/")
+        name, *rest = below.split("/")
+        if below != topic and name in cameras and _is_stale_count(cameras[name], rest):
+            found.append(topic)
+    return tuple(found)
+
+
+def _is_stale_count(camera: CameraDescription, below: list[str]) -> bool:
+    match below:
+        case ["objects", label, *_]:
+            return label not in _levels(camera.labels)
+        case ["zones", zone, label]:
+            return any(known.name == zone and label not in _levels(known.labels) for known in camera.zones)
+    return False
+
+
+def _levels(labels: Iterable[str]) -> set[str]:
+    return {"all", *map(topic_name, labels)}
+
+
 def _is_kept_up_by(camera: CameraDescription, below: list[str]) -> bool:
     match below:
         case ["zones", zone, _]:
             return zone in {known.name for known in camera.zones}
         case ["lines", line, _]:
             return line in camera.lines
-        case ["snapshot", label]:
-            # Without a list of labels every one may have had a snapshot: those of the entities are sure to.
-            return camera.snapshots and (not camera.labels or label in {topic_name(known) for known in camera.labels})
+        case ["snapshot", _]:
+            return camera.snapshots
     return True

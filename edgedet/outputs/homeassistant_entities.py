@@ -99,13 +99,16 @@ def camera_components(topics: Topics, camera: CameraDescription) -> Components:
     for level, label in distinct(camera.labels):
         found |= _counted(f"{name}:objects:{level}", spoken(name, label), topics.objects(name, label), looking)
         if camera.snapshots:
-            found[f"{name}:snapshot:{level}"] = {
-                "platform": "image",
-                "name": f"{spoken(name, label)} snapshot",
-                "image_topic": topics.snapshot(name, label),
-                "content_type": "image/jpeg",
-                **_NO_OWN_AVAILABILITY,
-            }
+            found[f"{name}:snapshot:{level}"] = _picture(topics, name, label, f"{spoken(name, label)} snapshot")
+    if camera.snapshots:
+        found[f"{name}:snapshot:all"] = _picture(topics, name, "all", spoken(name, "picture"))
+        found[f"{name}:take_snapshot"] = {
+            "platform": "button",
+            "name": spoken(name, "take picture"),
+            "command_topic": topics.device_command("snapshot"),
+            "payload_press": f'{{"camera":"{name}"}}',
+            **looking,
+        }
     for zone in camera.zones:
         for level, label in distinct(zone.labels):
             key, words = f"{name}:zones:{zone.name}:{level}", spoken(name, zone.name, label)
@@ -121,6 +124,16 @@ def camera_components(topics: Topics, camera: CameraDescription) -> Components:
             }
     found |= {f"{name}:on:{key}": trigger for key, trigger in triggers(topics, camera)}
     return found
+
+
+def _picture(topics: Topics, camera: str, label: str, name: str) -> dict[str, Any]:
+    return {
+        "platform": "image",
+        "name": name,
+        "image_topic": topics.snapshot(camera, label),
+        "content_type": "image/jpeg",
+        **_NO_OWN_AVAILABILITY,
+    }
 
 
 def _camera_itself(topics: Topics, camera: str) -> Components:

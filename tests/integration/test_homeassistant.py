@@ -175,7 +175,7 @@ async def test_every_component_becomes_an_entity_with_its_state(home: HomeAssist
     triggers = [part for part in components(PI).values() if part["platform"] == "device_automation"]
     assert len(ours) == len(components(PI)) - len(triggers)
     pictures = {name for name in ours if name.startswith("image.")}
-    assert pictures == {"image.pi_porch_person_snapshot", "image.pi_porch_car_snapshot"}
+    assert pictures == {"image.pi_porch_person_snapshot", "image.pi_porch_car_snapshot", "image.pi_porch_picture"}
     assert {name: state for name, state in ours.items() if name not in pictures} == {
         "binary_sensor.pi_accelerator_problem": "off",
         "binary_sensor.pi_garden_person": "off",
@@ -186,6 +186,7 @@ async def test_every_component_becomes_an_entity_with_its_state(home: HomeAssist
         "binary_sensor.pi_porch_problem": "off",
         "binary_sensor.pi_problem": "off",
         "binary_sensor.pi_under_voltage": "unknown",
+        "button.pi_porch_take_picture": "unknown",
         "button.pi_restart_detector": "unknown",
         "event.pi_garden_event": "unknown",
         "event.pi_porch_event": "unknown",
@@ -252,10 +253,9 @@ async def test_what_is_set_there_arrives_here(home: HomeAssistant, device: Devic
     await asyncio.to_thread(home.act, "number/set_value", entity_id="number.pi_porch_minimum_score", value=0.35)
     await shows(home, "number.pi_porch_minimum_score", "0.35")
     await asyncio.to_thread(home.act, "button/press", entity_id="button.pi_restart_detector")
-    deadline = time.monotonic() + PATIENCE_S
-    while Command(None, "restart_detector", None) not in device.commands:
-        assert time.monotonic() < deadline, device.commands
-        await asyncio.sleep(0.05)
+    await asyncio.to_thread(home.act, "button/press", entity_id="button.pi_porch_take_picture")
+    wanted = [Command(None, "restart_detector", None), Command("porch", "snapshot", None)]
+    await eventually(lambda: all(command in device.commands for command in wanted), lambda: str(device.commands))
     assert device.output.statistics().commands_refused == 0
 
 

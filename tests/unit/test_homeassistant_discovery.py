@@ -14,6 +14,7 @@ from edgedet.outputs.homeassistant import (
     components,
     departed,
     discovery,
+    stale_counts,
 )
 from edgedet.outputs.outbox import Outbox
 from edgedet.outputs.topics import Topics
@@ -59,7 +60,7 @@ def test_what_a_camera_saw_is_available_only_while_the_device_is_online_and_the_
         and [entry["topic"] for entry in part["availability"]] == ["edgedet/pi/availability", "edgedet/pi/porch/state"]
     ]
     counted = ("porch:objects", "porch:zones", "porch:lines", "porch:fps", "porch:latency")
-    assert saw == [name for name in components(PI) if name.startswith(counted)]
+    assert saw == [name for name in components(PI) if name.startswith((*counted, "porch:take_snapshot"))]
     assert body_of(PI)["availability"] == [{"topic": "edgedet/pi/availability"}]
 
 
@@ -128,6 +129,25 @@ def test_retained_topics_of_what_is_gone_are_named_and_all_others_stay() -> None
         "homeassistant/device/edgedet_old-name/config",
     ]
     assert departed([*kept, *gone], PI) == tuple(gone)
+
+
+def test_counts_that_come_with_their_first_object_are_not_left_from_an_earlier_run() -> None:
+    lasting = [
+        "edgedet/pi/porch/objects/all",
+        "edgedet/pi/porch/objects/traffic_light",
+        "edgedet/pi/porch/objects/person/active",
+        "edgedet/pi/porch/zones/drive/car",
+        "edgedet/pi/porch/zones/drive/all",
+        "edgedet/pi/porch/lines/gate/in",
+        "edgedet/pi/porch/state",
+        "edgedet/pi/health",
+    ]
+    stale = [
+        "edgedet/pi/porch/objects/dog",
+        "edgedet/pi/porch/objects/dog/active",
+        "edgedet/pi/porch/zones/drive/person",
+    ]
+    assert stale_counts([*lasting, *stale], PI) == tuple(stale)
 
 
 def test_snapshots_that_were_switched_off_and_a_discovery_that_was_go_too() -> None:
