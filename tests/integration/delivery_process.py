@@ -1,0 +1,138 @@
+"""A process that delivers events as the daemon does, and keeps a log of what happened. Run by `delivering.py`.
+
+Lines on standard input: `put COUNT PER_SECOND`, `open COUNT` (lives without end), `stat`, `quit`. What it is asked for,
+and that it is ready, it answers with lines of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+from edgedet.clock import Clock
+from edgedet.outputs.connection import Connection
+from edgedet.outputs.delivery import EventDelivery
+from edgedet.outputs.mqtt import MqttOutput
+from edgedet.outputs.pace import Pace
+from edgedet.outputs.spool.entry import Policy
+from edgedet.outputs.topics import Topics
+from edgedet.types import Box, EndReason, Event, EventKind
+
+CAMERAS = ("porch", "yard")
+
+
+def event(key: str, kind: EventKind) -> Event:
+    now = time.monotonic_ns()
+    ended = now if kind is EventKind.END else None
+    reason = EndReason.LEFT if kind is EventKind.END else None
+    box = Box(0.1, 0.2, 0.3, 0.4)
+    return Event(
+        key, kind, "person", 1, 0.5, 0.6, box, now, now, ended, reason, zones=("drive",), entered_zones=("drive",)
+    )
+
+
+def resident_kb() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def clock_at(speed: float) -> Clock:
+    """Simulated time: both clocks run so many times faster."""
+    if speed == 1:
+        return Clock()
+    began, wall_ns = time.monotonic_ns(), time.time_ns()
+
+    def passed_ns() -> int:
+        return int((time.monotonic_ns() - began) * speed)
+
+    return Clock(mono_ns=lambda: began + passed_ns(), wall_ns=lambda: wall_ns + passed_ns())
+
+
+class Driver:
+    def __init__(self, options: dict[str, object]) -> None:
+        folder = Path(str(options["folder"]))
+        self.log = Path(str(options["log"])).open("a")  # noqa: SIM115  # until the process ends, mostly by a kill
+        self.number = count(int(str(options.get("first", 0))))
+        topics = Topics("pi")
+        clock = clock_at(float(str(options.get("speed", 1))))
+        self.delivery = EventDelivery(
+            folder,
+            topics,
+            clock,
+            Policy(
+                mode=options.get("mode", "spill"),
+                max_events=int(str(options.get("max_events", 100_000))),
+                max_age_s=float(str(options.get("max_age_s", 72 * 3600))),
+            ),
+            cameras=CAMERAS,
+        )
+        connection = Connection(
+            host=str(options.get("host", "127.0.0.1")),
+            port=int(str(options["port"])),
+            keepalive_s=int(str(options.get("keepalive_s", 2))),
+            client_id="edgedet-test",
+        )
+        first_delay_s = float(str(options.get("first_delay_s", 0.1)))
+        pace = Pace(first_delay_s=first_delay_s, longest_delay_s=first_delay_s + 0.4, answer_s=2.0)
+        self.output = MqttOutput(connection, topics, pace=pace, events=self.delivery)
+
+    def put(self, kind: EventKind) -> None:
+        number = next(self.number)
+        key, camera = f"{kind}-{number}", CAMERAS[number % 2]
+        # As the judge's log: on disk before the event is handed over.
+        self.log.write(f"{key} {camera} {time.monotonic_ns()}\n")
+        self.log.flush()
+        self.delivery.put(camera, event(key, kind))
+
+    async def put_many(self, number: int, per_second: float) -> None:
+        began = time.monotonic()
+        late = 0.0
+        for done in range(number):
+            self.put(EventKind.END)
+            ahead = began + (done + 1) / per_second - time.monotonic()
+            if ahead > 0:
+                await asyncio.sleep(ahead)
+                late = max(late, began + (done + 1) / per_second - time.monotonic())
+        os.fsync(self.log.fileno())
+
+    async def obey(self, words: list[str]) -> None:
+        if words[0] == "put":
+            await self.put_many(int(words[1]), float(words[2]))
+        elif words[0] == "open":
+            for _ in range(int(words[1])):
+                self.put(EventKind.NEW)
+        counts = self.delivery.statistics()
+        trouble = self.delivery.trouble
+        self.say(
+            {
+                "done": words[0],
+                "spooled": counts.spooled,
+                "dropped": counts.dropped,
+                "trouble": None if trouble is None else trouble.code,
+                "connected": self.output.status.connected,
+                "status": self.output.status.message,
+                "resident_kb": resident_kb(),
+                "left_open": [life.id for life in self.delivery.left_open()],
+            }
+        )
+
+    def say(self, told: dict[str, object]) -> None:
+        print(json.dumps(told), flush=True)
+
+    async def run(self) -> None:
+        lines = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+        async with self.delivery, self.output:
+            self.say({"ready": True})
+            while (words := (await lines.readline()).decode().split()) and words[0] != "quit":
+                await self.obey(words)
+
+
+if __name__ == "__main__":
+    driver = Driver(json.loads(sys.argv[1]))
+    asyncio.run(driver.run())
