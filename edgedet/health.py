@@ -35,7 +35,7 @@ class Code(StrEnum):
         "No Edge TPU is found: look at its cable and power, `lsusb` and `edgedet doctor`.",
     )
     EDGETPU_LOST = "edgetpu_lost", "The Edge TPU went away while it was in use: a cable, a port or a power supply."
-    EDGETPU_BUSY = "edgetpu_busy", "Another program has the Edge TPU."
+    EDGETPU_BUSY = "edgetpu_busy", "Another program has the Edge TPU, or a killed worker that hangs in the kernel."
     EDGETPU_HUNG = "edgetpu_hung", "The Edge TPU did not answer in time; its worker was killed and is started again."
     EDGETPU_CRASHED = "edgetpu_crashed", "The Edge TPU's library ended its worker; a new one is started."
     EDGETPU_WRONG_ANSWERS = (

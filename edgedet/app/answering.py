@@ -13,6 +13,7 @@ from edgedet.app.preference import Files
 from edgedet.errors import AcceleratorError
 from edgedet.health import Code, DetectorFacts, Reason
 from edgedet.health import DetectorState as Answering
+from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.edgetpu_keeper import Patience
 from edgedet.workers.fallback import PreferringDetector
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _POWER = frozenset({Code.EDGETPU_LOST, Code.EDGETPU_HUNG, Code.EDGETPU_CRASHED, Code.EDGETPU_ABSENT})
 """What a weak power supply does to an Edge TPU, which draws up to 900 mA."""
+
+_WITH_CPU, _WITHOUT_CPU = Backoff(first_s=1.0, longest_s=600.0), Backoff(first_s=1.0, longest_s=60.0)
+"""Pauses between the attempts at an Edge TPU that keeps failing: who is blind without it tries more often."""
 
 _PHASES = {Phase.LOADING: Answering.STARTING, Phase.UP: Answering.ANSWERING, Phase.DOWN: Answering.DOWN}
 
@@ -66,7 +70,7 @@ def answerer(settings: DetectorSettings, files: ModelFiles, on_change: Callable[
         plain,
         on_change,
         cpu_max_fps=max_fps,
-        patience=Patience(reprobe_s=settings.reprobe_s),
+        patience=Patience(settings.reprobe_s, _WITH_CPU if "cpu" in settings.accelerators else _WITHOUT_CPU),
         helper=None if reset == "off" else ResetHelper(),
         reset=reset,
     )

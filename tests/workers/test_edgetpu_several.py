@@ -171,6 +171,23 @@ async def test_a_listed_device_that_is_absent_is_taken_when_it_comes(
         assert bench.detector.state.doubt is None
 
 
+async def test_a_listed_device_that_is_pulled_in_use_is_missed_and_taken_again(
+    on_edgetpu: DetectorSpec, edgetpu: SoftwareEdgeTpu, scene: bytes
+) -> None:
+    edgetpu.plug_in("usb:0", "pci:0")
+    listed = replace(on_edgetpu, devices=("usb:0", "pci:0"), instances=2)
+    async with running(listed, scene) as bench:
+        await bench.until(lambda state: len(state.devices) == 2)
+        edgetpu.plug_in("pci:0")
+        os.kill(bench.detector.pids[0], signal.SIGABRT)
+        await bench.until(lambda state: state.doubt is not None and state.doubt.code == "edgetpu_absent")
+        assert bench.detector.state.devices == ("pci:0",)
+        assert {(await bench.ask()).backend for _ in range(10)} == {"edgetpu"}
+        edgetpu.plug_in("usb:0", "pci:0")
+        await bench.until(lambda state: state.devices == ("usb:0", "pci:0"))
+        assert bench.detector.state.doubt is None
+
+
 async def test_a_second_one_that_is_plugged_in_later_joins(
     on_edgetpu: DetectorSpec, edgetpu: SoftwareEdgeTpu, scene: bytes
 ) -> None:
