@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgedet.accelerators.devices import find
 from edgedet.app import composition
+from edgedet.app.announcing import Announcer, device_description
 from edgedet.app.answering import answerer, detector_facts, files_of
 from edgedet.app.awaiting import wait_for_model
 from edgedet.app.crew import Crew
@@ -18,7 +19,6 @@ from edgedet.app.line_totals import LineTotals
 from edgedet.app.model_check import check_model
 from edgedet.app.model_files import ModelFiles
 from edgedet.app.overrides import Overrides
-from edgedet.app.presence import Presence
 from edgedet.app.reloading import difference
 from edgedet.app.remote import Remote
 from edgedet.app.reporting import Reporter
@@ -28,8 +28,9 @@ from edgedet.app.status import StatusBoard
 from edgedet.clock import Clock
 from edgedet.health import CameraFacts, CameraState, Reason
 from edgedet.outputs.delivery import EventDelivery, Trouble
-from edgedet.outputs.homeassistant import birth_topic
+from edgedet.outputs.homeassistant import DeviceDescription, birth_topic
 from edgedet.outputs.mqtt import BrokerStatus, MqttOutput
+from edgedet.outputs.published import PublishedRecord
 from edgedet.outputs.topics import Topics
 from edgedet.settings import device_name, state_dir
 from edgedet.types import EndReason
@@ -99,8 +100,8 @@ class Daemon:
             pace=pace,
             events=self.delivery,
         )
-        self._presence = Presence(self.device, self.topics, self.state_dir, self.mqtt.send)
-        self._reporter = Reporter(self.device, self.topics, self._clock, self._presence.send)
+        self._announcer = Announcer(self.mqtt, PublishedRecord(self.state_dir))
+        self._reporter = Reporter(self.device, self.topics, self._clock, self._announcer.send)
         self._remote = Remote(self, self._reporter, self._overrides)
         facts = {name: CameraFacts(CameraState.STARTING) for name in self._settings.cameras}
         self.board = StatusBoard(facts, self._clock, self._reporter.health, self._on_camera_state)
@@ -130,8 +131,8 @@ class Daemon:
 
     def announce(self) -> None:
         """Describe this device to Home Assistant once more, and say everything that is retained again."""
-        self._presence.announce(self._settings)
-        self.mqtt.repeat_states()
+        self._announcer.announce(self._described(), wanted=self._is_announced)
+        self._announcer.repeat()
 
     def stop(self) -> None:
         """Ask for a clean end."""
@@ -157,7 +158,7 @@ class Daemon:
             if self._crew is not None:
                 await self._crew.remove(name)
             self.board.forget_camera(name)
-        self._presence.announce(self._settings)
+        self._announcer.announce(self._described(), wanted=self._is_announced)
         for name in (*found.added, *found.changed):
             camera = self._settings.cameras[name]
             self._reporter.camera_settings(name, camera, self._overrides.of(name))
@@ -185,7 +186,6 @@ class Daemon:
         """
         self._overrides.load()
         self._totals.load()
-        self._presence.load()
         choice = self._loaded.resolve_model(self.state_dir)
         files = None
         if choice is not None:
@@ -196,7 +196,7 @@ class Daemon:
             await stack.enter_async_context(self.delivery)
             await stack.enter_async_context(self.mqtt)
             stack.callback(self._totals.save)
-            self._presence.announce(self._settings)
+            self._announcer.begin(self._described(), wanted=self._is_announced)
             for name, camera in self._settings.cameras.items():
                 self._reporter.camera_settings(name, camera, self._overrides.of(name))
             async with asyncio.TaskGroup() as tasks:
@@ -233,6 +233,13 @@ class Daemon:
                 for station in crew:
                     station.end(EndReason.RESTART)
 
+    @property
+    def _is_announced(self) -> bool:
+        return self._settings.mqtt.homeassistant.enabled
+
+    def _described(self) -> DeviceDescription:
+        return device_description(self._settings, self.device, self.topics)
+
     def _station(self, name: str, camera: CameraSettings) -> CameraStation:
         if self.detector is None or self._files is None:
             raise RuntimeError("a camera begins once there is a detector")
@@ -241,13 +248,13 @@ class Daemon:
             topics=self.topics,
             clock=self._clock,
             totals=self._totals,
-            send=self._presence.send,
+            send=self._announcer.send,
             deliver=self.delivery.put,
             processed=self.statistics.processed,
             fact=self.board.camera,
             seen=self._on_seen,
         )
-        keeper = composition.snapshot_keeper(name, camera, self.state_dir, self.topics, self._presence.send)
+        keeper = composition.snapshot_keeper(name, camera, self.state_dir, self.topics, self._announcer.send)
         override, model = self._overrides.of(name), self._files.files.model
         return CameraStation(name, camera, override, model, self.detector, outlets, keeper)
 
@@ -257,6 +264,8 @@ class Daemon:
         if self._totals.roll():
             for station in stations:
                 station.day_has_changed()
+        if self.mqtt.status.connected and not self.mqtt.statistics().waiting:
+            self._announcer.delivered()
         self.board.about("snapshots", *(station.trouble for station in stations if station.trouble is not None))
 
     def _on_detector(self, state: DetectorState) -> None:
