@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,11 +49,11 @@ BOX = Box(0.4, 0.3, 0.6, 0.7)
 NOBODY = Inference("cpu", 0.0, 0.0, 0.0)
 
 
-def spec(frames: int | None = None, size: tuple[int, int] = (320, 240), **more: object) -> CameraSpec:
+def spec(frames: int | None = None, size: tuple[int, int] = (320, 240), **more: Any) -> CameraSpec:
     source = {"type": "synthetic", "size": list(size), "fps": FPS if frames else 30.0}
     if frames:
         source["frames"] = frames
-    return replace(CameraSpec("porch", source, ViewSize(128, 128), slots=4, full_view=True), **more)  # type: ignore[arg-type]
+    return replace(CameraSpec("porch", source, ViewSize(128, 128), slots=4, full_view=True), **more)
 
 
 def keeper(sent: list[Publication], files: SnapshotFiles | None = None, **rules: bool) -> SnapshotKeeper:

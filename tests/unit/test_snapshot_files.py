@@ -28,7 +28,10 @@ class WallClock:
         return self.now_s
 
 
-def files_in(state: Path, limits: SnapshotLimits = SnapshotLimits(), clock: WallClock | None = None) -> SnapshotFiles:  # noqa: B008
+PLENTY = SnapshotLimits()
+
+
+def files_in(state: Path, limits: SnapshotLimits = PLENTY, clock: WallClock | None = None) -> SnapshotFiles:
     return SnapshotFiles(state, "porch", limits, clock or WallClock())
 
 

@@ -23,6 +23,7 @@ from edgedet.workers.frame import Frame
 from edgedet.workers.pictures import PictureOrder
 
 TOPIC = "edgedet/pi/porch/snapshot/person"
+WITH_BOXES = SnapshotRules()
 STEP_NS = EVERY_NS + 1
 
 
@@ -67,7 +68,7 @@ class HeldFrame:
 class Setting:
     """A keeper, its worker, and what it published."""
 
-    def __init__(self, rules: SnapshotRules = SnapshotRules(), files: SnapshotFiles | None = None) -> None:  # noqa: B008
+    def __init__(self, rules: SnapshotRules = WITH_BOXES, files: SnapshotFiles | None = None) -> None:
         self.worker = Worker()
         self.sent: list[Publication] = []
         self.keeper = SnapshotKeeper("porch", rules, files, Topics("pi"), self.sent.append, patience_s=0.2)
