@@ -3,6 +3,7 @@
     EDGEDET_TEST_DATA=../shared/data python tests/bench/run.py
     python tests/bench/run.py --only speed --model "320 int8" --rounds 9
     python tests/bench/run.py --only memory --minutes 10
+    chrt -r 1 python tests/bench/run.py --only edgetpu   # on a machine that others use: what sleeps is woken in time
 
 On a quiet machine: it says so at the end if it was not one. The program that edgedet grew from needs an environment of
 its own (tests/bench/requirements-ultralytics.txt, in .venv-bench); without it that part is left out.
