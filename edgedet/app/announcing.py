@@ -47,10 +47,11 @@ class Announcer:
     def announce(self, now: DeviceDescription, *, wanted: bool) -> None:
         """At the start and after every change of the configuration. `wanted`: whether Home Assistant is told."""
         self._gone = departed(self._record.topics, now, announced=wanted)
-        self._broker.forget(*self._gone)
         if wanted:
             self._record.add_components(components(now))
             self.send(discovery(now, self._record.components))
+        # After it: an entity that is gone does not hear that its topic is emptied.
+        self._broker.forget(*self._gone)
 
     def begin(self, now: DeviceDescription, *, wanted: bool) -> None:
         """At the start, before anything is published: also clears counts that stand for nothing any more."""

@@ -30,8 +30,8 @@ _LOOKING = "{{ 'online' if value in ('watching', 'degraded') else 'offline' }}"
 _BLIND = "{{ 'ON' if value in ('blind', 'degraded') else 'OFF' }}"
 _OCCUPIED = "{{ 'ON' if value | int(0) > 0 else 'OFF' }}"
 _EVENT_KEYS = (
-    "id", "seq", "label", "track_id", "score", "top_score", "zone", "line", "direction", "zones", "end_reason",
-    "captured_at", "snapshot",
+    "id", "seq", "label", "track_id", "score", "top_score", "zone", "line", "direction", "zones", "loitering",
+    "end_reason", "captured_at", "snapshot",
 )  # fmt: skip
 # What waited for the broker is told with `replayed`: it goes into the record of whoever listens, and rings no bell.
 _EVENT = (
@@ -148,6 +148,8 @@ def _camera_itself(topics: Topics, camera: str) -> Components:
             "platform": "sensor",
             "name": spoken(camera, "state"),
             "state_topic": state,
+            # The topic of a camera that was taken out is emptied, which is no state.
+            "value_template": "{{ value or None }}",
             "device_class": "enum",
             "options": list(CAMERA_STATES),
             "entity_category": "diagnostic",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from edgedet.app.model import BUNDLED_MODEL
 from edgedet.clock import Clock
 from edgedet.outputs.commands import ANNOUNCE, Command
 from edgedet.outputs.connection import Connection
@@ -32,6 +36,7 @@ from edgedet.outputs.payloads import json_schema
 from edgedet.outputs.topics import Topics
 from homeassistant.core import PATIENCE_S, HomeAssistant
 from integration.broker import Broker, Subscriber, eventually, free_port
+from integration.edgedet_process import RunningDaemon
 
 # The first test makes the environment, where there is none yet.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -101,6 +106,7 @@ class Device:
                 "throttled": False, "wifi_dbm": None,
             },
             "edgetpu": [{"device": "usb:0", "temp_c": None, "usb_mbps": 5000}],
+            "detector": {"respawns": 0, "reloads": 0, "resets": 0, "power_cycles": 0, "probes": 0},
             "mqtt": {"spooled": 0, "dropped": 0, "reconnects": 0},
         }  # fmt: skip
         self.output.send(Publication(TOPICS.stats, self._valid("stats", body), qos=1))
@@ -111,7 +117,7 @@ class Device:
         body: dict[str, Any] = {
             "seq": self._seq, "id": f"e{self._seq}", "camera": "porch", "type": kind, "label": "person", "track_id": 1,
             "score": 0.8, "top_score": 0.9, "box": [0.1, 0.1, 0.2, 0.4], "zone": None, "line": None, "direction": None,
-            "zones": [], "entered_zones": [], "captured_at": "2026-01-01T00:00:00.000Z",
+            "zones": [], "entered_zones": [], "loitering": [], "captured_at": "2026-01-01T00:00:00.000Z",
             "started": "2026-01-01T00:00:00.000Z", "ended": None, "end_reason": None, "stationary": False,
             "snapshot": None, "age_s": 0.1, "replayed": False, **changes,
         }  # fmt: skip
@@ -372,6 +378,48 @@ async def test_a_camera_and_a_zone_that_are_gone_take_their_entities_and_topics_
     await shows(home, "binary_sensor.pi_garden_person", "off")
     device.output.forget(discovery_topic(PI))
     await shows(home, OCCUPIED, None)
+
+
+async def test_the_daemon_itself_is_there_with_what_it_sees_and_blind_when_it_does_not(
+    broker: Broker, home: HomeAssistant, tmp_path: Path
+) -> None:
+    config = tmp_path / "edgedet.yaml"
+    config.write_text(
+        f"version: 1\ndevice: real\nstate_dir: {tmp_path / 'state'}\n"
+        f"mqtt: {{url: 'mqtt://127.0.0.1:{broker.port}', stats_interval_s: 1}}\n"
+        f"detector: {{model: {BUNDLED_MODEL}, accelerators: [cpu]}}\n"
+        "cameras:\n"
+        "  street:\n"
+        "    source: {type: synthetic, size: [320, 240], fps: 5}\n"
+        "    detect: {min_score: 0.3, objects: {person: {}, car: {}}}\n"
+        "    zones: {all-of-it: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}}\n"
+    )
+    with RunningDaemon(config, tmp_path / "log") as run:
+        await shows(home, "sensor.real_street_state", "watching")
+        await shows(home, "binary_sensor.real_street_all_of_it_car", "on")
+        await shows(home, "binary_sensor.real_problem", "off")
+        await shows(home, "sensor.real_accelerator", "cpu")
+        event = (await asyncio.to_thread(home.attributes, "event.real_street_event"))["event_type"]
+        assert event in {"new", "zone_enter", "zone_leave", "end"}
+        await asyncio.to_thread(home.act, "switch/turn_off", entity_id="switch.real_street_detection")
+        await shows(home, "binary_sensor.real_street_car", "unavailable")
+        await shows(home, "switch.real_street_detection", "off")
+        await asyncio.to_thread(home.act, "switch/turn_on", entity_id="switch.real_street_detection")
+        await shows(home, "sensor.real_street_state", "watching")
+        stopped = run.worker("camera_child")
+        os.kill(stopped, signal.SIGSTOP)
+        await shows(home, "binary_sensor.real_street_car", "unavailable")
+        await shows(home, "sensor.real_street_state", "watching")
+        assert await asyncio.to_thread(run.stop) == 0
+        await shows(home, "binary_sensor.real_street_car", "unavailable")
+        await shows(home, "binary_sensor.real_problem", "unavailable")
+    # Without the camera: its entities go, though the daemon was not there when it was taken out.
+    config.write_text(config.read_text().replace("  street:\n", "  yard:\n"))
+    with RunningDaemon(config, tmp_path / "log2") as run:
+        await shows(home, "sensor.real_yard_state", "watching")
+        await shows(home, "sensor.real_street_state", None)
+        await shows(home, "binary_sensor.real_street_all_of_it_car", None)
+        assert await asyncio.to_thread(run.stop) == 0
 
 
 def test_nothing_that_we_say_is_complained_about_there(home: HomeAssistant) -> None:
