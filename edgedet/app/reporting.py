@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from edgedet.outputs.encoding import encode
@@ -52,7 +51,8 @@ class Reporter:
     def answer(self, command: Command, message: str, *, ok: bool) -> None:
         """What became of a command of the device's own."""
         body = {"id": command.id, "ok": ok, "message": message}
-        self._send(Publication(self._topics.result(command.verb), json.dumps(body).encode(), qos=1))
+        payload = encode(self._device, self._clock.stamp(), body)
+        self._send(Publication(self._topics.result(command.verb), payload, qos=1))
 
     def _retain(self, topic: str, payload: bytes) -> None:
         self._send(Publication(topic, payload, qos=1, retain=True))

@@ -12,7 +12,7 @@ import click
 
 _PAYLOADS = "edgedet.outputs.payloads"
 _ASYNCAPI = "edgedet.outputs.asyncapi"
-_PAYLOAD_KINDS = ("detections", "event", "health", "stats")
+_PAYLOAD_KINDS = ("detections", "event", "health", "stats", "result")
 
 
 def _config() -> dict[str, Any]:

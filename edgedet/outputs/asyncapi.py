@@ -125,11 +125,7 @@ def _commands() -> tuple[_Channel, ...]:
             "type": "object", "properties": properties, "required": list(required), "additionalProperties": False,
         }  # fmt: skip
 
-    answer = {
-        "type": "object",
-        "properties": {"id": _REQUEST_ID, "ok": {"type": "boolean"}, "message": {"type": "string"}},
-        "required": ["id", "ok", "message"],
-    }
+    answer = _ref("result")
     detect, min_score = _TOPICS.camera_command(_CAMERA, "detect"), _TOPICS.camera_command(_CAMERA, "min_score")
     restart, snapshot = _TOPICS.device_command("restart_detector"), _TOPICS.device_command("snapshot")
     restarted, taken = _TOPICS.result("restart_detector"), _TOPICS.result("snapshot")

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-Kind = Literal["detections", "event", "health", "stats"]
-KINDS: tuple[Kind, ...] = ("detections", "event", "health", "stats")
+Kind = Literal["detections", "event", "health", "stats", "result"]
+KINDS: tuple[Kind, ...] = ("detections", "event", "health", "stats", "result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,11 +292,23 @@ class StatsPayload(Head):
     mqtt: MqttEntry
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultPayload(Head):
+    """`cmd/<verb>/result`: what became of a command."""
+
+    id: str | None
+    """The one that the command came with."""
+    ok: bool
+    message: str
+    """What was done, or why it was not."""
+
+
 _PAYLOADS: dict[Kind, type[Head]] = {
     "detections": DetectionsPayload,
     "event": EventPayload,
     "health": HealthPayload,
     "stats": StatsPayload,
+    "result": ResultPayload,
 }
 
 
