@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 
 from edgedet.app.model import BUNDLED_MODEL
 from edgedet.clock import Clock
@@ -41,6 +43,7 @@ from integration.edgedet_process import RunningDaemon
 # The first test makes the environment, where there is none yet.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
+PAGE = Path(__file__).parents[2] / "docs" / "home-assistant.md"
 TOPICS = Topics("pi", birth=birth_topic())
 PORCH = CameraDescription("porch", ("person", "car"), (ZoneDescription("drive", ("car",)),), ("gate",), snapshots=True)
 GARDEN = CameraDescription("garden", ("person",))
@@ -308,10 +311,11 @@ async def test_an_event_rings_once_and_one_that_waited_for_the_broker_does_not(
     by_entity = {
         "trigger": "state", "entity_id": EVENT, "not_from": ["unavailable"], "not_to": ["unavailable", "unknown"],
     }  # fmt: skip
-    by_message = {
-        "trigger": "mqtt", "topic": TOPICS.events("porch"), "payload": "person",
-        "value_template": "{{ value_json.label if value_json.type == 'new' and not value_json.replayed else '' }}",
-    }  # fmt: skip
+    examples = [YAML(typ="safe").load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)]
+    for number, example in enumerate(examples):
+        (one,), actions = example["triggers"], example["actions"]
+        await asyncio.to_thread(home.add_automation, f"example_{number}", one, *actions)
+    by_message = examples[0]["triggers"][0]
     bells = {"trigger": by_device, "entity": by_entity, "message": by_message}
     for bell, automation in bells.items():
         await asyncio.to_thread(home.add_automation, f"by_{bell}", automation, ring(bell, "{{ now() }}"))
