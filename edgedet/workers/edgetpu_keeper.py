@@ -76,6 +76,7 @@ class EdgeTpuKeeper:
         """What the library is asked for; empty: any."""
         self.doubt: AcceleratorError | None = None
         """Why it does not answer; None: it does, or is on its way for the first time."""
+        self._has_answered = False
         self.attempts = 0
         self.recovery = Recovery()
         self._said = ""
@@ -125,6 +126,7 @@ class EdgeTpuKeeper:
         try:
             await detector.ready()
             since = time.monotonic()
+            self._has_answered = True
             self._means.claims.opened(self.number, self._means.look())
             if self.doubt is not None:
                 _log.info("the Edge TPU%s answers again", f" {self.device}" if self.device else "")
@@ -132,7 +134,7 @@ class EdgeTpuKeeper:
             self._on_change()
             await keeper
         except AcceleratorError as error:
-            reason = error
+            reason = self._in_hindsight(error)
         except ModelError as error:
             code = "model_missing" if isinstance(error, ModelMissing) else "model_mismatch"
             reason = AcceleratorError(error.message, hint=error.hint, code=code)
@@ -209,6 +211,13 @@ class EdgeTpuKeeper:
         await remains.gone()
         if loss is not None:
             self._doubt(loss)
+
+    def _in_hindsight(self, error: AcceleratorError) -> AcceleratorError:
+        """A crash at load is the library's fault only as long as it has never answered."""
+        if error.code != "edgetpu_runtime_mismatch" or not self._has_answered:
+            return error
+        hint = "It has answered with the same versions before: look at its power and its cable."
+        return AcceleratorError(error.message, hint=hint, code="edgetpu_crashed")
 
     def _named(self, error: AcceleratorError) -> AcceleratorError:
         """The error with its device, where there are several and it does not name it itself."""

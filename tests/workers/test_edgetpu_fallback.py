@@ -134,6 +134,20 @@ async def test_a_device_that_keeps_failing_is_tried_more_and_more_rarely_and_tha
     assert len({state.doubt for state in bench.states if state.doubt}) == 1
 
 
+async def test_one_that_has_answered_is_not_told_to_have_the_wrong_library_when_it_crashes_at_load(
+    on_edgetpu: DetectorSpec, edgetpu: SoftwareEdgeTpu, scene: bytes
+) -> None:
+    async with running(on_edgetpu, scene, seldom=Backoff(first_s=0.2)) as bench:
+        await bench.until_on("edgetpu")
+        edgetpu.script(create="segv")
+        bench.detector.restart("the test wants a fresh one")
+        await bench.until(lambda state: state.restarts >= 2)
+        codes = {state.doubt.code for state in bench.states if state.doubt}
+        assert codes == {"edgetpu_crashed"}
+        edgetpu.script(create="ok")
+        await bench.until_on("edgetpu")
+
+
 async def test_the_cpu_is_replaced_too_while_the_edge_tpu_is_away(
     on_edgetpu: DetectorSpec, edgetpu: SoftwareEdgeTpu, scene: bytes
 ) -> None:
