@@ -13,6 +13,7 @@ from edgedet.accelerators.devices import find
 from edgedet.app import composition
 from edgedet.app.announcing import Announcer, device_description
 from edgedet.app.answering import answerer, detector_facts, files_of
+from edgedet.app.attending import Attending, say_event
 from edgedet.app.awaiting import wait_for_model
 from edgedet.app.crew import Crew
 from edgedet.app.line_totals import LineTotals
@@ -32,8 +33,10 @@ from edgedet.outputs.homeassistant import DeviceDescription, birth_topic
 from edgedet.outputs.mqtt import BrokerStatus, MqttOutput
 from edgedet.outputs.published import PublishedRecord
 from edgedet.outputs.topics import Topics
+from edgedet.service.journal import Kind, fields
+from edgedet.service.notify import Notifier
 from edgedet.settings import device_name, state_dir
-from edgedet.types import EndReason
+from edgedet.types import EndReason, Event
 from edgedet.workers.states import DetectorState, Recovery
 from edgedet.workers.supervisor import Answerer
 
@@ -59,6 +62,7 @@ class Daemon:
         *,
         pace: Pace | None = None,
         on_seen: Callable[[str, Seen], None] | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         """Assign only.
 
@@ -66,6 +70,7 @@ class Daemon:
             loaded: the configuration.
             pace: how patient the MQTT output is; None: as in service.
             on_seen: told of every frame that was looked at, with its camera, while its pixels are still valid.
+            notifier: tells the service manager how the daemon is; None: nobody is told.
         """
         self._loaded = loaded
         self._settings = loaded.settings
@@ -113,6 +118,14 @@ class Daemon:
             self.worker_pids,
             lambda: self.detector.recovery if self.detector else Recovery(),
         )
+        self._notifier = notifier or Notifier()
+        self._attending = Attending(
+            self._notifier,
+            lambda: self._settings,
+            lambda: self.board.health,
+            lambda: self.stations,
+            lambda: self.delivery.turns,
+        )
 
     @property
     def watches(self) -> dict[str, CameraWatch]:
@@ -136,6 +149,7 @@ class Daemon:
 
     def stop(self) -> None:
         """Ask for a clean end."""
+        self._notifier.stopping()
         self._stopping.set()
 
     async def reload(self, loaded: Loaded) -> None:
@@ -170,7 +184,7 @@ class Daemon:
             for name, camera in found.added.items():
                 self._crew.add(name, camera)
         told = (f"{len(found.added)} added", f"{len(found.changed)} changed", f"{len(found.removed)} removed")
-        _log.info("The configuration was read again: of the cameras %s", ", ".join(told))
+        _log.info("The configuration was read again: of the cameras %s", ", ".join(told), extra=fields(Kind.RELOADED))
 
     def worker_pids(self) -> Iterable[int]:
         """Of the children that live."""
@@ -201,12 +215,14 @@ class Daemon:
                 self._reporter.camera_settings(name, camera, self._overrides.of(name))
             async with asyncio.TaskGroup() as tasks:
                 work = tasks.create_task(self._work(choice, files), name="work")
+                interval_s = self._settings.mqtt.stats_interval_s
+                publish_stats = self._attending.step("stats", interval_s, self._publish_stats)
+                look_around = self._attending.step("look-around", _LOOK_AROUND_S, self._look_around)
                 aside = [
-                    tasks.create_task(self.board.run(), name="health"),
-                    tasks.create_task(
-                        publish_regularly(self._settings.mqtt.stats_interval_s, self._publish_stats), name="stats"
-                    ),
-                    tasks.create_task(publish_regularly(_LOOK_AROUND_S, self._look_around), name="look-around"),
+                    tasks.create_task(self.board.run(self._attending.loop("health")), name="health"),
+                    tasks.create_task(publish_regularly(interval_s, publish_stats), name="stats"),
+                    tasks.create_task(publish_regularly(_LOOK_AROUND_S, look_around), name="look-around"),
+                    tasks.create_task(self._attending.run(), name="attending"),
                 ]
                 end = tasks.create_task(self._stopping.wait(), name="end")
                 await asyncio.wait((work, end), return_when=asyncio.FIRST_COMPLETED)
@@ -249,14 +265,22 @@ class Daemon:
             clock=self._clock,
             totals=self._totals,
             send=self._announcer.send,
-            deliver=self.delivery.put,
-            processed=self.statistics.processed,
+            deliver=self._deliver,
+            processed=self._processed,
             fact=self.board.camera,
             seen=self._on_seen,
         )
         keeper = composition.snapshot_keeper(name, camera, self.state_dir, self.topics, self._announcer.send)
         override, model = self._overrides.of(name), self._files.files.model
         return CameraStation(name, camera, override, model, self.detector, outlets, keeper)
+
+    def _processed(self, camera: str, inference_ms: float, latency_ms: float) -> None:
+        self.statistics.processed(camera, inference_ms, latency_ms)
+        self._attending.processed(camera)
+
+    def _deliver(self, camera: str, event: Event, snapshot: str | None) -> None:
+        say_event(camera, event)
+        self.delivery.put(camera, event, snapshot)
 
     def _look_around(self) -> None:
         """What nobody tells of by itself: that the day has changed, that a disk takes no pictures."""

@@ -19,8 +19,11 @@ from edgedet.health import (
     Reason,
     reduce,
 )
+from edgedet.service.journal import Kind, fields
 
 _log = logging.getLogger(__name__)
+
+_LONGEST_TURN_S = 5.0
 
 Tell = Callable[[str, CameraState], None]
 
@@ -77,15 +80,17 @@ class StatusBoard:
         self._others[part] = reasons
         self._learn(replace(self._facts, system=tuple(reason for part in self._others.values() for reason in part)))
 
-    async def run(self) -> None:
-        """Publish health whenever it has changed and may be told."""
+    async def run(self, beat: Callable[[], None] = lambda: None) -> None:
+        """Publish health whenever it has changed and may be told. `beat` is called at every turn, every 5 s or more."""
         while True:
+            beat()
             stamp = self._clock.stamp()
             health = self._report.offer(self._facts, stamp.mono_ns, stamp.ts)
             if health is not None:
                 self._publish_health(health)
             due_ns = self._report.due_ns
-            delay_s = None if due_ns is None else max(0.0, (due_ns - self._clock.stamp().mono_ns) / 1e9)
+            left_s = _LONGEST_TURN_S if due_ns is None else (due_ns - self._clock.stamp().mono_ns) / 1e9
+            delay_s = min(_LONGEST_TURN_S, max(0.0, left_s))
             try:
                 async with asyncio.timeout(delay_s):
                     await self._changed.wait()
@@ -111,8 +116,14 @@ class StatusBoard:
         for reason in health.reasons:
             if reason not in self._said:
                 level = logging.INFO if reason.code == Code.STARTING else logging.WARNING
-                _log.log(level, "%s: %s: %s", reason.component, reason.code, reason.message)
+                trouble = self._fields(Kind.TROUBLE, reason)
+                _log.log(level, "%s: %s: %s", reason.component, reason.code, reason.message, extra=trouble)
         for reason in self._said - now:
             if not any(other.component == reason.component for other in now):
-                _log.info("%s: %s is over", reason.component, reason.code)
+                over = self._fields(Kind.TROUBLE_OVER, reason)
+                _log.info("%s: %s is over", reason.component, reason.code, extra=over)
         self._said = now
+
+    def _fields(self, kind: Kind, reason: Reason) -> dict[str, object]:
+        camera = reason.component if reason.component in self._facts.cameras else None
+        return fields(kind, camera=camera, component=reason.component, code=reason.code)

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from edgedet.errors import EdgedetError, ExitCode
+from edgedet.errors import ConfigError, EdgedetError, ExitCode
+from edgedet.service.journal import Kind, fields, goes_to_journal
+from edgedet.service.notify import Notifier
 
 if TYPE_CHECKING:
     from edgedet.app.daemon import Daemon
+    from edgedet.service.repeats import Repeats
+
+_log = logging.getLogger(__name__)
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+_SUM_UP_S = 5.0
 
 
 @click.command(epilog="\b\nExamples:\n  edgedet run -c edgedet.yaml\n  edgedet run -c edgedet.yaml --verbose")
@@ -35,31 +45,102 @@ def command(config: Path, verbose: bool) -> int:  # noqa: FBT001 - click passes 
     SIGHUP reads the configuration again: cameras that have changed are taken over, the others go on undisturbed.
     Ends with 0 on a signal and when every source was finite and has ended, with 78 for a wrong configuration.
     """
+    from edgedet.cli._logging import last_words_into, log_to_stderr
+
+    runtime_dir = os.environ.get("RUNTIME_DIRECTORY")
+    folder = Path(runtime_dir) if runtime_dir else None
+    with log_to_stderr(logging.DEBUG if verbose else logging.INFO) as repeats, last_words_into(folder):
+        try:
+            _watch(config, folder, repeats)
+        except EdgedetError as error:
+            if not goes_to_journal(sys.stderr):
+                raise
+            # Printed, it would be an entry without a field that could be asked for.
+            kind = Kind.REFUSED if isinstance(error, ConfigError) else Kind.FAILED
+            _log.error("%s", error, extra=fields(kind))
+            return error.exit_code
+        except Exception:  # noqa: BLE001 - whatever it is, it is told where people look, and systemd starts again
+            # Into the journal as one entry, and among the last words.
+            _log.critical("This should not have happened", exc_info=True, extra=fields(Kind.FAILED))
+            return ExitCode.FAILED
+    return ExitCode.DONE
+
+
+def _watch(config: Path, runtime_dir: Path | None, repeats: Repeats) -> None:
+    """Run the daemon to its end.
+
+    Raises:
+        EdgedetError: what the user can mend.
+    """
     from edgedet.app.daemon import Daemon
     from edgedet.settings import load_settings
 
-    _log_to_stderr(verbose=verbose)
-    loaded = load_settings(config)
+    notifier = Notifier.from_environment()
+    try:
+        loaded = load_settings(config)
+    except EdgedetError as error:
+        notifier.status(error.message.splitlines()[0])
+        raise
     for warning in loaded.warnings:
-        logging.getLogger(__name__).warning("%s", warning)
+        _log.warning("%s", warning)
 
     async def main() -> None:
-        daemon = Daemon(loaded)
+        if not await _pause(runtime_dir, notifier):
+            return
+        daemon = Daemon(loaded, notifier=notifier)
         _stop_on_signals(daemon)
-        with _reloading_on_hangup(daemon, config):
+        with _reloading_on_hangup(daemon, config), _summing_up(repeats):
+            _log.info("edgedet %s begins with %s", version("edgedet"), config, extra=fields(Kind.STARTED))
             await daemon.run()
+            _log.info("edgedet has ended", extra=fields(Kind.STOPPED))
 
     try:
         asyncio.run(main())
     except* EdgedetError as group:
         # A task group wraps what its tasks raise; the first error of ours is what the user can mend.
         raise _first(group) from None
-    return ExitCode.DONE
+
+
+async def _pause(runtime_dir: Path | None, notifier: Notifier) -> bool:
+    """Wait after ends that follow each other, so that restarts do not take the machine; false: stopped meanwhile."""
+    from edgedet.service.crash import delay_s
+
+    wait_s = 0.0 if runtime_dir is None else delay_s(runtime_dir)
+    if wait_s <= 0:
+        return True
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    for number in _STOPPING:
+        loop.add_signal_handler(number, stopped.set)
+    message = f"ended several times within minutes; starting in {wait_s:.0f} s"
+    notifier.status(message)
+    _log.warning("edgedet %s", message)
+    try:
+        async with asyncio.timeout(wait_s):
+            await stopped.wait()
+    except TimeoutError:
+        return True
+    return False
+
+
+@contextmanager
+def _summing_up(repeats: Repeats) -> Iterator[None]:
+    """Tell of repeated messages in time also while nothing else is said."""
+
+    async def serve() -> None:
+        while True:
+            await asyncio.sleep(_SUM_UP_S)
+            repeats.sum_up()
+
+    task = asyncio.get_running_loop().create_task(serve(), name="log")
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def _stop_on_signals(daemon: Daemon) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOPPING:
         loop.add_signal_handler(number, daemon.stop)
 
 
@@ -89,16 +170,16 @@ async def _reload(daemon: Daemon, config: Path) -> None:
     from edgedet.health import Code, Reason
     from edgedet.settings import load_settings
 
-    log = logging.getLogger(__name__)
     try:
         # In a thread: YAML, polygons and their checks take some tenths of a second on a Pi.
         loaded = await asyncio.to_thread(load_settings, config)
         for warning in loaded.warnings:
-            log.warning("%s", warning)
+            _log.warning("%s", warning)
         await daemon.reload(loaded)
     except EdgedetError as error:
+        refused = fields(Kind.REFUSED, component="configuration", code=Code.CONFIG_REJECTED)
         for line in str(error).splitlines():
-            log.error("%s", line)  # noqa: TRY400 - what the user can mend is told without a traceback
+            _log.error("%s", line, extra=refused)
         message = f"The configuration was refused, the one before it stays: {error.message.splitlines()[0]}"
         daemon.board.about("configuration", Reason("configuration", Code.CONFIG_REJECTED, message))
     else:
@@ -112,12 +193,3 @@ def _first(group: BaseExceptionGroup[EdgedetError]) -> EdgedetError:
     if not isinstance(error, EdgedetError):
         raise error
     return error
-
-
-def _log_to_stderr(*, verbose: bool) -> None:
-    stamp = "%(asctime)s " if sys.stderr.isatty() else ""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if verbose else logging.INFO,
-        format=f"{stamp}%(levelname)s %(message)s",
-    )

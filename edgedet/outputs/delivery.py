@@ -69,6 +69,8 @@ class EventDelivery:
         self._refused = 0
         self._wake: Callable[[], None] | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self.turns = 0
+        """Of the loop that looks after what waits; it stands still when that does."""
 
     async def __aenter__(self) -> Self:
         self._left_open = await self._keeper.start()
@@ -162,6 +164,7 @@ class EventDelivery:
             self._keeper.trim()
             self._keeper.work()
             self._keeper.troubles.tell(self._clock.mono_ns())
+            self.turns += 1
 
     def _tell_of_the_clock(self, moved_ns: int) -> None:
         offset_s = round(moved_ns / _NS_PER_S, 3)

@@ -93,7 +93,8 @@ def mqtt_password(mqtt: MqttSettings, *, environment: Mapping[str, str] | None =
     """The broker's password, from the first of: `password_file`, the URL, the systemd credential, the environment.
 
     The credential is `$CREDENTIALS_DIRECTORY/mqtt-password`, the variable EDGEDET_MQTT_PASSWORD. Of a file the first
-    line counts.
+    line counts. A blank credential is none: it is what the unit gives where there is no password (a credential whose
+    file is absent would keep systemd 252 and 257 from starting the unit).
 
     Raises:
         ConfigError: the password file cannot be read, or is empty.
@@ -105,10 +106,17 @@ def mqtt_password(mqtt: MqttSettings, *, environment: Mapping[str, str] | None =
         return SecretStr(mqtt.url.password)
     folder = environment.get("CREDENTIALS_DIRECTORY", "")
     credential = Path(folder) / "mqtt-password"
-    if folder and credential.exists():
+    if folder and credential.exists() and not _is_blank(credential):
         return SecretStr(_first_line(credential, "systemd credential mqtt-password"))
     given = environment.get("EDGEDET_MQTT_PASSWORD", "")
     return SecretStr(given) if given else None
+
+
+def _is_blank(file: Path) -> bool:
+    try:
+        return not file.read_bytes().strip()
+    except OSError:
+        return False  # reading it as a password tells why it cannot be
 
 
 def _first_line(file: Path, what: str) -> str:
