@@ -239,6 +239,13 @@ class SystemEntry(_Documented):
     undervoltage: bool | None
     throttled: bool | None
     wifi_dbm: float | None
+    mem_total_mb: float | None
+    memory_stalled_percent: float | None
+    """Share of the last ten seconds in which every process waited for memory; null without the kernel's PSI."""
+    disk_total_mb: float | None
+    """Size of the disk where the state directory lies."""
+    undervoltage_since_boot: bool | None
+    """Under-voltage now or earlier since the Pi was switched on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

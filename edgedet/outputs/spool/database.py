@@ -5,8 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import shutil
 import sqlite3
+import tempfile
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgedet.errors import EdgedetError
@@ -14,11 +18,11 @@ from edgedet.outputs.spool.entry import BootClock, Entry, Found, Life, Missing, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 FILE = "spool.db"
 PAGE = 500
 """Entries that are read at once."""
+MOST_PEEKED = 5000
 _LAYOUT = 1
 _LOG = logging.getLogger(__name__)
 _SCHEMA = """
@@ -57,33 +61,36 @@ class Database:
         self._file = folder / FILE
         self._link: sqlite3.Connection | None = None
 
-    def load(self) -> Found:
-        """Read what an earlier process left; a damaged file is moved aside first.
+    def load(self, most: int = PAGE) -> Found:
+        """Read what an earlier process left, `most` entries of it; a damaged file is moved aside first.
 
         Raises:
             SpoolError: it can neither be opened nor made.
         """
         try:
-            return self._found(self._connected(), None)
+            return self._found(self._connected(), None, most)
         except SpoolDamaged as damage:
             moved_to = self.move_aside()
             _LOG.warning("%s; it is now %s, and a new one is made", damage.message, moved_to)
-            return self._found(self._connected(), moved_to)
+            return self._found(self._connected(), moved_to, most)
 
     def peek(self) -> Found:
-        """Read without writing, where the folder takes nothing; nothing, where that is not possible either."""
-        if not self._file.exists():
+        """Read without writing, where the folder takes nothing: a copy in memory is looked at, with its log.
+
+        At most `MOST_PEEKED` entries; what is behind them waits for a process that may write.
+        """
+        folder = Path("/dev/shm")  # noqa: S108  # a folder in memory, and what is made below it is private
+        try:
+            with tempfile.TemporaryDirectory(dir=folder if folder.is_dir() else None) as aside:
+                for name in (FILE, f"{FILE}-wal"):
+                    if (file := self._file.with_name(name)).exists():
+                        shutil.copyfile(file, Path(aside) / name)
+                copy = Database(Path(aside))
+                found = copy.load(MOST_PEEKED)
+                copy.close()
+                return replace(found, count=len(found.first), size=sum(entry.size for entry in found.first))
+        except (OSError, SpoolError):
             return Found()
-        for options in ("mode=ro", "mode=ro&immutable=1"):
-            try:
-                link = sqlite3.connect(f"{self._file.as_uri()}?{options}", uri=True, isolation_level=None)
-                try:
-                    return self._found(link, None)
-                finally:
-                    link.close()
-            except (sqlite3.Error, SpoolError):
-                continue
-        return Found()
 
     def commit(self, work: Work) -> None:
         """Write it all, or nothing.
@@ -99,8 +106,14 @@ class Database:
             _write(link, work)
             link.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            self.close()
-            raise _translated(error, self._file) from None
+            problem = _translated(error, self._file)
+            if problem.code == "disk_full":
+                # Opened again it may want room before it can be read.
+                with suppress(sqlite3.Error):
+                    link.execute("ROLLBACK")
+            else:
+                self.close()
+            raise problem from None
 
     def page(self, after: int, before: int | None) -> list[Entry]:
         """Return the next entries behind one place and before another, at most `PAGE`.
@@ -154,6 +167,9 @@ class Database:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             link = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False, timeout=2.0)
+            # The log's index is kept in memory then: on a full disk there is no room for a file of it, and without one
+            # nothing could be read either. It also keeps a second daemon out.
+            link.execute("PRAGMA locking_mode=EXCLUSIVE")
             link.execute("PRAGMA auto_vacuum=INCREMENTAL")
             link.execute("PRAGMA journal_mode=WAL").fetchall()
             (layout,) = link.execute("PRAGMA user_version").fetchone()
@@ -171,12 +187,12 @@ class Database:
         self._link = link
         return link
 
-    def _found(self, link: sqlite3.Connection, moved_to: str | None) -> Found:
+    def _found(self, link: sqlite3.Connection, moved_to: str | None, most: int) -> Found:
         try:
             count, size, newest = link.execute(
                 "SELECT count(*), coalesce(sum(length(body) + 140), 0), coalesce(max(place), 0) FROM events"
             ).fetchone()
-            first = _entries(link.execute(f"{_EVENTS}ORDER BY place LIMIT ?", (PAGE,)))
+            first = _entries(link.execute(f"{_EVENTS}ORDER BY place LIMIT ?", (most,)))
             numbers = {
                 camera: Numbering(reserved, settled, lost)
                 for camera, reserved, settled, lost in link.execute("SELECT * FROM numbers")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgedet.outputs.events import record_body
 from edgedet.outputs.spool.entry import STEP, Entry, Missing, Numbering, Times
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from edgedet.clock import Clock
     from edgedet.outputs.spool.backlog import Backlog
     from edgedet.outputs.spool.numbers import Numbers
@@ -61,6 +64,13 @@ class Intake:
             if skipped is not None:
                 self.tell_missing(camera, skipped)
             self.number()
+
+    def leave_behind(self, cameras: Iterable[str]) -> None:
+        """Number above all that earlier processes may have given without writing it down."""
+        for camera in cameras:
+            skipped = self._numbers.go_on_unwritten(camera, 1, self.now_ms())
+            if skipped is not None:
+                self.tell_missing(camera, replace(skipped, lost=None))
 
     def numberings(self, reserved: dict[str, int]) -> dict[str, Numbering]:
         """What the disk should know of cameras that are `reserved` up to somewhere."""

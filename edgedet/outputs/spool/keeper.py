@@ -120,6 +120,9 @@ class Keeper:
         wanted = self._numbers.wanted({camera: waiting[camera] for camera in [*self._cameras, *waiting]})
         await self._write_first(Work(numbers=self.intake.numberings(wanted), boots=self.boots.known))
         await self._write_first(self._rows(Work(ended=[life.id for life in found.lives])))
+        if self.troubles.disk is not None:
+            # A process before this one may have gone on unwritten too.
+            self.intake.leave_behind(self.cameras)
 
     def _begin_anew(self, moved_to: str) -> None:
         """Number above all that may have been given before: a consumer that drops repeats must not drop the new."""
@@ -167,7 +170,8 @@ class Keeper:
             self.lives.add_to(work)
         wanted = self._numbers.wanted(self.intake.waiting)
         work.numbers = self.intake.numberings(wanted) if wanted else {}
-        if (work.rows or work.lives) and not self.boots.written:
+        # While the disk takes nothing there is always something to write: that is how its coming back is noticed.
+        if self.troubles.disk is not None or ((work.rows or work.lives) and not self.boots.written):
             work.boots = self.boots.known
         return work
 

@@ -23,7 +23,9 @@ AHEAD = 1000
 class _Camera:
     next: int
     reserved: int
-    """Below: on disk, or nobody can put it there."""
+    """Below: numbers that may be given."""
+    written: bool = False
+    """Whether that is on disk."""
 
 
 class Numbers:
@@ -40,7 +42,7 @@ class Numbers:
 
     def continue_from(self, camera: str, found: Numbering) -> Missing | None:
         """Go on behind what an earlier process reserved; what of it will not come."""
-        self._cameras[camera] = _Camera(found.reserved, found.reserved)
+        self._cameras[camera] = _Camera(found.reserved, found.reserved, written=True)
         if found.settled >= found.reserved:
             return None
         return Missing(found.settled, found.reserved - 1, found.lost)
@@ -67,14 +69,15 @@ class Numbers:
         wanted = {}
         for camera in [*self._cameras, *(name for name in waiting if name not in self._cameras)]:
             numbers, more = self._of(camera), waiting.get(camera, 0)
-            if numbers.next + more + self._ahead // 2 > numbers.reserved:
-                wanted[camera] = numbers.next + more + self._ahead
+            if not numbers.written or numbers.next + more + self._ahead // 2 > numbers.reserved:
+                wanted[camera] = max(numbers.reserved, numbers.next + more + self._ahead)
         return wanted
 
     def granted(self, camera: str, reserved: int) -> None:
         """Note that a block is on disk."""
         numbers = self._of(camera)
         numbers.reserved = max(numbers.reserved, reserved)
+        numbers.written = True
 
     def go_on_unwritten(self, camera: str, waiting: int, now_ms: int) -> Missing | None:
         """Give out numbers that the disk does not take; those that are left out on the way, if any.
@@ -88,12 +91,14 @@ class Numbers:
         before = numbers.next
         numbers.next = max(numbers.next + 1, now_ms)
         numbers.reserved = numbers.next + max(self._ahead, waiting)
+        numbers.written = False
         return Missing(before, numbers.next - 1, 0)
 
     def forget_reserved(self) -> None:
         """The file is gone: every block has to be reserved again before more numbers are given."""
         for numbers in self._cameras.values():
             numbers.reserved = numbers.next
+            numbers.written = False
 
     def _of(self, camera: str) -> _Camera:
         return self._cameras.setdefault(camera, _Camera(self._first, self._first))
