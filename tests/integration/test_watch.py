@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from edgedet.app.model import BUNDLED_MODEL
 from integration.broker import Broker, Subscriber, eventually, free_port
-from integration.edgedet_process import run_edgedet
+from integration.edgedet_process import RunningDaemon, run_edgedet
 
 PATIENCE_S = 20.0
 
@@ -97,6 +98,25 @@ async def test_two_devices_are_shown_at_once_on_a_terminal_which_is_left_as_it_w
         assert watch.shown.count("\x1b[?1049h") == watch.shown.count("\x1b[?1049l") == 1
         assert watch.shown.rstrip().endswith(("\x1b[?25h", "\x1b[?1049l"))
         assert "Traceback" not in watch.shown
+
+
+async def test_two_daemons_are_shown_at_once(broker: Broker, tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        for device in ("north", "south"):
+            config = tmp_path / f"{device}.yaml"
+            config.write_text(
+                f"version: 1\ndevice: {device}\nstate_dir: {tmp_path / device}\n"
+                f"mqtt: {{url: 'mqtt://127.0.0.1:{broker.port}', stats_interval_s: 1}}\n"
+                f"detector: {{model: {BUNDLED_MODEL}, accelerators: [cpu]}}\n"
+                "cameras: {street: {source: {type: synthetic, size: [320, 240], fps: 5}, detect: {min_score: 0.3}}}\n"
+            )
+            stack.enter_context(RunningDaemon(config, tmp_path / f"{device}.log"))
+        watch = stack.enter_context(watching(broker.port, tmp_path))
+        for device in ("north", "south"):
+            await watch.shows(
+                f"{device} online", f"{device} health ok", f"{device} street is watching", f"{device} street person ",
+                f"{device} street new person", "frames a second",
+            )  # fmt: skip
 
 
 async def test_in_a_pipe_every_change_is_a_line(broker: Broker, tmp_path: Path) -> None:
