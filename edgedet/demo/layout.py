@@ -21,8 +21,14 @@ _STATE_INKS = {
     "starting": Ink(_YELLOW, bold=True),
     "blind": Ink(_RED, bold=True),
 }
-_LINE_INKS = {"act": Ink(_BLUE, bold=True), "good": Ink(_GREEN), "bad": Ink(_RED, bold=True), "log": _FAINT}
-LINE_MARKS = {"act": "▶", "good": "✓", "bad": "✗", "log": "·"}
+_LINE_INKS = {
+    "act": Ink(_BLUE, bold=True),
+    "good": Ink(_GREEN),
+    "bad": Ink(_RED, bold=True),
+    "event": PLAIN,
+    "log": _FAINT,
+}
+LINE_MARKS = {"act": "▶", "good": "✓", "bad": "✗", "event": "•", "log": "·"}
 
 _LEAST_COLUMNS, _LEAST_ROWS = 56, 14
 """Below this there is no room for a picture."""

@@ -13,7 +13,7 @@ from edgedet.demo.subscriber import Heard
 
 _STATUS_EVERY_S = 5.0
 _WIDTH = 160
-_SIGNS = {"act": ">>", "good": "ok", "bad": "!!", "log": "  "}
+_SIGNS = {"act": ">>", "good": "ok", "bad": "!!", "event": "**", "log": "  "}
 
 
 class Lines:

@@ -25,7 +25,8 @@ class Line:
     at_s: float
     """Since the start of the demo."""
     kind: str
-    """`act`: what the demo does; `good` and `bad`: what came of it; `log`: what the daemon's log says."""
+    """`act`: what the demo does; `good` and `bad`: what came of it; `event`: what the daemon tells of an object; `log`:
+    what its log says."""
     text: str
 
 
@@ -99,7 +100,17 @@ class Record:
         self.latest[message.topic.removeprefix(f"{self.base}/")] = message
         for callback in self._on_heard:
             callback(message)
+        if message.topic == f"{self.base}/{self.camera}/events":
+            self._tell_event(self.json(f"{self.camera}/events"))
         self._changed.set()
+
+    def _tell_event(self, event: Mapping[str, Any] | None) -> None:
+        """Only what is rare enough to be read: coming, going, crossing a line."""
+        match event:
+            case {"type": "new" | "end" as kind, "label": label, "track_id": track}:
+                self.say("event", f"event {kind}: {label} #{track}")
+            case {"type": "line_cross", "label": label, "track_id": track, "line": line, "direction": direction}:
+                self.say("event", f"event line_cross: {label} #{track}, {line} ({direction})")
 
     def link(self, linked: bool) -> None:  # noqa: FBT001 - a callback's only value
         """The subscriber has found or lost its broker."""

@@ -74,7 +74,12 @@ class Setting:
                 "deadline_s": _DEADLINE_S,
             },
             "cameras": {
-                self.camera: {"source": self.source, "detect": detect, "publish": {"detections": "all"}},
+                self.camera: {
+                    "source": self.source,
+                    "detect": detect,
+                    "publish": {"detections": "all"},
+                    "lines": {"middle": {"from": [0.5, 1.0], "to": [0.5, 0.0]}},
+                },
             },
         }
         path = folder / "edgedet.yaml"
