@@ -48,7 +48,7 @@ class BrokerRefused(BrokerError):
 
 
 class ProtocolUnsupported(BrokerError):
-    """The broker does not speak this version of MQTT, or closed the link without a word, as old ones do."""
+    """The broker does not speak this version of MQTT, or closed the link or kept silent, as old ones do."""
 
 
 class Link:
@@ -101,8 +101,11 @@ class Link:
                 self._watch_socket()
                 await self._answer
         except TimeoutError:
+            silent = f"the broker at {self._connection.url} does not answer within {timeout_s:g} s"
+            # One that accepts a connection and says nothing may be an old one that was spoken to in MQTT 5.
+            there = self._descriptor >= 0
             self.abort()
-            raise BrokerError(f"the broker at {self._connection.url} does not answer within {timeout_s:g} s") from None
+            raise (ProtocolUnsupported if there else BrokerError)(silent) from None
         except BaseException:
             self.abort()
             raise

@@ -1,4 +1,4 @@
-"""What goes to and comes from a broker, as plain values."""
+"""What goes to and comes from a broker, and how it stands with it, as plain values."""
 
 from __future__ import annotations
 
@@ -44,3 +44,27 @@ class Limits:
 
     packet_bytes: int = 268_435_455
     in_flight: int = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerStatus:
+    """How it stands with the broker."""
+
+    connected: bool
+    code: str | None
+    """`broker_unreachable` or `broker_refused`, the health codes; None while all is well or nothing is known."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class MqttStatistics:
+    """Counts since the start."""
+
+    sent: int
+    dropped: int
+    waiting: int
+    """QoS 1 messages and states that the broker has not acknowledged."""
+    reconnects: int
+    commands_refused: int
+    commands_ignored: int
+    """Retained ones."""

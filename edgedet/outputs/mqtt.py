@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,7 +21,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from edgedet.errors import BrokerError
 from edgedet.outputs.commands import CommandIntake
 from edgedet.outputs.link import BrokerRefused, Link, ProtocolUnsupported
-from edgedet.outputs.messages import Will
+from edgedet.outputs.messages import BrokerStatus, MqttStatistics, Will
 from edgedet.outputs.outbox import Outbox
 from edgedet.outputs.pace import Pace
 
@@ -37,36 +36,15 @@ if TYPE_CHECKING:
     from edgedet.outputs.spool.entry import Entry
     from edgedet.outputs.topics import Topics
 
+__all__ = ["BrokerStatus", "MqttOutput", "MqttStatistics"]
+
 _LOG = logging.getLogger(__name__)
 _ONLINE, _OFFLINE = b"online", b"offline"
+_PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
 _IN_FLIGHT = 20
 _STEADY_S = 10.0
 _SUSPICIOUS = 3
 _HEADER_BYTES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerStatus:
-    """How it stands with the broker."""
-
-    connected: bool
-    code: str | None
-    """`broker_unreachable` or `broker_refused`, the health codes; None while all is well or nothing is known."""
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class MqttStatistics:
-    """Counts since the start."""
-
-    sent: int
-    dropped: int
-    waiting: int
-    """QoS 1 messages and states that the broker has not acknowledged."""
-    reconnects: int
-    commands_refused: int
-    commands_ignored: int
-    """Retained ones."""
 
 
 class MqttOutput:
@@ -98,6 +76,7 @@ class MqttOutput:
         self._outbox = Outbox()
         self._events = events
         self._events_under_way: dict[int, Entry] = {}
+        self._protocol = MQTTProtocolVersion.MQTTv5
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._drained = asyncio.Event()
@@ -270,7 +249,8 @@ class MqttOutput:
     async def _connect(self) -> Link:
         will = Will(self._topics.availability, self._farewell)
         trouble: BrokerError | None = None
-        for protocol in (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311):
+        # The one that worked last comes first: a broker may take ten seconds to say nothing to the other.
+        for protocol in sorted(_PROTOCOLS, key=lambda known: known is not self._protocol):
             link = Link(
                 self._connection,
                 will=will,
@@ -283,6 +263,7 @@ class MqttOutput:
             except ProtocolUnsupported as error:
                 trouble = trouble or error
             else:
+                self._protocol = protocol
                 return link
         raise trouble or BrokerError("no MQTT version was tried")
 

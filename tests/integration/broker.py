@@ -91,6 +91,10 @@ class Broker:
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
+    def use(self, tls: Tls) -> None:
+        """Show another certificate from the next start on."""
+        self._tls = tls
+
     def allow(self, acl: str) -> None:
         """Change the ACL under the running broker."""
         (self._folder / "acl").write_text(acl)

@@ -29,15 +29,18 @@ QUICK = Pace(first_delay_s=0.02, longest_delay_s=0.05, answer_s=0.2)
 STATE = Publication(TOPICS.camera_state("porch"), b"watching", qos=1, retain=True)
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    folder = tmp_path_factory.mktemp("tls")
+def make_certificate(folder: Path, prefix: tuple[str, ...] = ()) -> Tls:
     tls = Tls(folder / "broker.crt", folder / "broker.key")
-    command = [find_program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", str(tls.key), "-out", str(tls.certificate)]
+    command = [*prefix, find_program("openssl"), "req", "-x509", "-newkey", "ec"]
+    command += ["-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(tls.key), "-out", str(tls.certificate)]
     subprocess.run(command, check=True, capture_output=True)
     return tls
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @asynccontextmanager
@@ -111,6 +114,54 @@ async def test_a_broker_that_knows_only_mqtt_3_is_spoken_to_in_its_language(tmp_
                 assert listener.last(STATE.topic) == b"watching"
                 assert "p2" in broker.log
             await listener.until(lambda: listener.last(TOPICS.availability) == b"offline")
+
+
+async def test_a_broker_that_keeps_silent_to_mqtt_5_is_spoken_to_in_mqtt_3_and_at_once_the_next_time(
+    tmp_path: Path,
+) -> None:
+    levels: list[int] = []
+    with Broker(tmp_path) as broker:
+
+        async def ignore_version_5(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            start = await reader.readexactly(9)
+            levels.append(start[8])
+            if start[8] == 5:
+                await reader.read(-1)
+                return
+            behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", broker.port)
+            behind_writer.write(start)
+            await asyncio.gather(_pass_on(reader, behind_writer), _pass_on(behind_reader, writer))
+
+        async with (
+            serving(ignore_version_5) as port,
+            MqttOutput(Connection(host="127.0.0.1", port=port), TOPICS, pace=QUICK) as output,
+        ):
+            await eventually(lambda: output.status.connected)
+            broker.kill()
+            await eventually(lambda: not output.status.connected)
+            broker.start()
+            await eventually(lambda: output.status.connected)
+    assert levels[:2] == [5, 4]
+    assert levels[2] == 4
+
+
+async def test_a_certificate_that_is_not_valid_yet_is_tried_again_until_the_clock_is_set(
+    tmp_path: Path, certificate: Tls
+) -> None:
+    future = make_certificate(tmp_path, (find_program("faketime"), "+3 days"))
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_text(future.certificate.read_text() + certificate.certificate.read_text())
+    broker = Broker(tmp_path, tls=future)
+    settings = Connection(host="127.0.0.1", port=broker.port, tls=True, ca_file=str(trusted))
+    with broker:
+        async with MqttOutput(settings, TOPICS, pace=QUICK) as output:
+            await eventually(lambda: "certificate is not yet valid" in output.status.message)
+            await eventually(lambda: broker.log.count("New connection") >= 3, lambda: broker.log)
+            # What the passing of time would do: now the certificate holds.
+            broker.kill()
+            broker.use(certificate)
+            broker.start()
+            await eventually(lambda: output.status.connected)
 
 
 async def test_a_port_that_accepts_and_stays_silent_costs_no_socket_for_long() -> None:
