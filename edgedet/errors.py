@@ -15,6 +15,7 @@ what the reader can do about it. `str()` is what a user sees; a traceback is nev
      │   ├─ WorkerLost                             it died, or was killed after a missed deadline
      │   ├─ WorkerRefused                          it started and said no
      │   └─ AcceleratorError                       the Edge TPU cannot be used, or was lost
+     ├─ DownloadError(OSError)           exit 1    a model that cannot be fetched
      └─ BrokerError(ConnectionError)     exit 1    MQTT is not to be had
 """
 
@@ -106,6 +107,10 @@ class AcceleratorError(WorkerError):
     def __init__(self, message: str, *, hint: str = "", code: str = "edgetpu_crashed") -> None:
         super().__init__(message, hint=hint)
         self.code = code
+
+
+class DownloadError(EdgedetError, OSError):
+    """A file that cannot be fetched, or is not the one that was meant."""
 
 
 class BrokerError(EdgedetError, ConnectionError):

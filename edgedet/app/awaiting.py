@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edgedet.app.answering import files_of
 from edgedet.errors import ConfigError, ModelError, ModelMissing
 from edgedet.health import Code, DetectorFacts, DetectorState, Reason
+from edgedet.models.catalogue import DEFAULT_MODEL, READY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,9 +46,13 @@ async def wait_for_model(
 
 def _why_missing(choice: ModelChoice | None, folder: Path, accelerators: tuple[str, ...]) -> str:
     if choice is None:
-        return f"There is no model: name one under detector.model, or put a .tflite file into {folder / 'models'}."
+        get = f"`edgedet models pull {DEFAULT_MODEL}` gets one and `edgedet models add` takes one in"
+        return f"There is no model in {folder / 'models'}: {get}; the daemon takes it without a restart."
     files = {"cpu": choice.cpu, "edgetpu": choice.edgetpu}
     waited_for = [str(file) for kind in accelerators if (file := files[kind]) is not None]
     if not waited_for:
         return f"The model {choice.name} has no file for {' or '.join(accelerators)}; one beside it is taken."
-    return f"{' or '.join(waited_for)} is not there; it is taken as soon as it comes."
+    by_itself = "it is taken as soon as it comes"
+    if folder / "models" in {file.parent for file in choice.files} and choice.name in {model.name for model in READY}:
+        return f"{' or '.join(waited_for)} is not there; `edgedet models pull {choice.name}` gets it, and {by_itself}."
+    return f"{' or '.join(waited_for)} is not there; {by_itself}."

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from edgedet.app.model_check import CheckedModel, check_files, check_model, missing_files
+from edgedet.models.catalogue import DEFAULT_MODEL
 from edgedet.settings import DEFAULT_PATH, CameraSettings, Loaded, device_name, load_settings, migrate, state_dir
 from edgedet.settings.model_choice import configured_models
 
@@ -47,7 +48,8 @@ def command(file: Path, *, to_today: bool) -> None:
 
 def _no_model(loaded: Loaded) -> Iterator[str]:
     folder = state_dir(loaded.settings) / "models"
-    message = f"there is no model, neither under models: nor in {folder}; the daemon starts without and waits for one"
+    fact = f"there is no model, neither under models: nor in {folder}; the daemon starts without and waits for one"
+    message = f"{fact}; `edgedet models pull {DEFAULT_MODEL}` gets one"
     yield loaded.remark(("detector", "model"), message)
 
 
