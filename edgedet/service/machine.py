@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgedet.service.firmware import read_firmware
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,9 +18,6 @@ _BYTES_PER_MIB = 1 << 20
 _NS_PER_S = 1_000_000_000
 _UTIME, _STIME = 11, 12
 """Fields of /proc/PID/stat after the name in parentheses, which may hold blanks itself."""
-_THROTTLED_NOW = 0x4 | 0x2
-"""Bits of the firmware's word: throttled, and its frequency capped."""
-_UNDERVOLTAGE_NOW = 0x1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,12 @@ class SystemFigures:
     undervoltage: bool | None
     throttled: bool | None
     wifi_dbm: float | None
+    mem_total_mb: float | None = None
+    memory_stalled_percent: float | None = None
+    """Share of the last ten seconds in which every process waited for memory (PSI `full`)."""
+    disk_total_mb: float | None = None
+    undervoltage_since_boot: bool | None = None
+    """Now or earlier; the firmware remembers it until the Pi is switched off."""
 
     def body(self) -> dict[str, object]:
         """Return it as the `stats` payload has it."""
@@ -100,18 +105,23 @@ class SystemMeter:
 
     def read(self) -> SystemFigures:
         """Return what can be known now."""
-        firmware = self._firmware_word()
+        firmware = read_firmware(self._root)
         undervoltage = self._undervoltage_alarm()
         if undervoltage is None and firmware is not None:
-            undervoltage = bool(firmware & _UNDERVOLTAGE_NOW)
-        available = _kib(_read(self._root / "proc/meminfo"), "MemAvailable:")
+            undervoltage = firmware.undervoltage
+        memory = _read(self._root / "proc/meminfo")
+        disk_free_mb, disk_total_mb = self._disk_mb()
         return SystemFigures(
             cpu_temp_c=self._cpu_temp_c(),
-            mem_available_mb=None if available is None else round(available / _KIB_PER_MIB, 1),
-            disk_free_mb=self._disk_free_mb(),
+            mem_available_mb=_mib(_kib(memory, "MemAvailable:")),
+            disk_free_mb=disk_free_mb,
             undervoltage=undervoltage,
-            throttled=None if firmware is None else bool(firmware & _THROTTLED_NOW),
+            throttled=None if firmware is None else firmware.throttled,
             wifi_dbm=self._wifi_dbm(),
+            mem_total_mb=_mib(_kib(memory, "MemTotal:")),
+            memory_stalled_percent=self._memory_stalled_percent(),
+            disk_total_mb=disk_total_mb,
+            undervoltage_since_boot=None if firmware is None else firmware.undervoltage_since_boot,
         )
 
     def _cpu_temp_c(self) -> float | None:
@@ -122,11 +132,24 @@ class SystemMeter:
                 return round(int(_read(zone / "temp") or "") / 1000, 1)
         return None
 
-    def _disk_free_mb(self) -> float | None:
+    def _disk_mb(self) -> tuple[float | None, float | None]:
         for folder in (self._state_dir, *self._state_dir.parents):
             with suppress(OSError):
                 disk = os.statvfs(folder)
-                return round(disk.f_bavail * disk.f_frsize / _BYTES_PER_MIB, 1)
+                free, total = (
+                    round(blocks * disk.f_frsize / _BYTES_PER_MIB, 1) for blocks in (disk.f_bavail, disk.f_blocks)
+                )
+                return free, total
+        return None, None
+
+    def _memory_stalled_percent(self) -> float | None:
+        # https://docs.kernel.org/accounting/psi.html; Raspberry Pi OS needs `psi=1` on its kernel's command line.
+        for line in (_read(self._root / "proc/pressure/memory") or "").splitlines():
+            kind, *pairs = line.split()
+            figures = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+            with suppress(ValueError, KeyError):
+                if kind == "full":
+                    return float(figures["avg10"])
         return None
 
     def _undervoltage_alarm(self) -> bool | None:
@@ -135,12 +158,6 @@ class SystemMeter:
             if (_read(sensor / "name") or "").strip() == "rpi_volt":
                 alarm = _read(sensor / "in0_lcrit_alarm")
                 return None if alarm is None else alarm.strip() == "1"
-        return None
-
-    def _firmware_word(self) -> int | None:
-        text = _read(self._root / "sys/devices/platform/soc/soc:firmware/get_throttled")
-        with suppress(ValueError):
-            return None if text is None else int(text, 16)
         return None
 
     def _wifi_dbm(self) -> float | None:
@@ -155,6 +172,10 @@ def _read(path: Path) -> str | None:
     with suppress(OSError):
         return path.read_text()
     return None
+
+
+def _mib(kib: int | None) -> float | None:
+    return None if kib is None else round(kib / _KIB_PER_MIB, 1)
 
 
 def _kib(text: str | None, key: str) -> int | None:

@@ -37,7 +37,7 @@ FLOORS = (
     ),
     ("workers", "pipeline", "web"),
     ("app",),
-    ("demo", "bench"),
+    ("demo", "bench", "doctor"),
     ("cli",),
     ("__main__",),
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgedet.service.firmware import FirmwareWord, read_firmware
 from edgedet.service.machine import ProcessMeter, SystemFigures, SystemMeter
 from edgedet.service.stats import CameraMeter, Percentiles, Rate, percentiles
 
@@ -115,7 +117,11 @@ def test_a_machine_without_sensors_says_null(tmp_path: Path) -> None:
     figures = SystemMeter(tmp_path / "not" / "yet" / "there", root=tmp_path).read()
     assert figures.disk_free_mb is not None
     assert figures.disk_free_mb > 0
-    assert figures.body() == {**dict.fromkeys(SystemFigures.__slots__), "disk_free_mb": figures.disk_free_mb}
+    assert figures.disk_total_mb is not None
+    assert figures.disk_total_mb >= figures.disk_free_mb
+    unknown = dict.fromkeys(SystemFigures.__slots__)
+    disk = {"disk_free_mb": figures.disk_free_mb, "disk_total_mb": figures.disk_total_mb}
+    assert figures.body() == {**unknown, **disk}
 
 
 def write(root: Path, files: dict[str, str]) -> None:
@@ -152,6 +158,7 @@ def test_the_firmware_word_tells_of_power_where_there_is_no_sensor_and_the_past_
     write(tmp_path, {"sys/devices/platform/soc/soc:firmware/get_throttled": "50000\n"})
     figures = SystemMeter(tmp_path, root=tmp_path).read()
     assert (figures.undervoltage, figures.throttled) == (False, False)
+    assert figures.undervoltage_since_boot is True
 
 
 def test_a_sensor_that_talks_nonsense_is_unknown(tmp_path: Path) -> None:
@@ -160,3 +167,35 @@ def test_a_sensor_that_talks_nonsense_is_unknown(tmp_path: Path) -> None:
     assert figures.cpu_temp_c is None
     assert figures.throttled is None
     assert figures.wifi_dbm is None
+
+
+def test_memory_is_told_with_its_size_and_with_how_long_everything_waits_for_it(tmp_path: Path) -> None:
+    pressure = "some avg10=31.00 avg60=2.00 avg300=0.50 total=1\nfull avg10=12.50 avg60=1.00 avg300=0.10 total=1\n"
+    write(tmp_path, PI | {"proc/pressure/memory": pressure})
+    figures = SystemMeter(tmp_path, root=tmp_path).read()
+    assert (figures.mem_total_mb, figures.memory_stalled_percent) == (3906.2, 12.5)
+
+
+def test_a_mailbox_that_is_none_is_unknown_and_not_well(tmp_path: Path) -> None:
+    write(tmp_path, {"dev/vcio": ""})
+    assert SystemMeter(tmp_path, root=tmp_path).read().throttled is None
+
+
+def test_the_firmware_is_asked_over_its_mailbox_without_clearing_what_it_remembers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"dev/vcio": ""})
+    asked: list[tuple[int, tuple[int, ...]]] = []
+
+    def answer(_descriptor: int, request: int, message: bytearray, _mutate: bool) -> int:
+        words = struct.unpack("=7I", message)
+        asked.append((request, words))
+        message[:] = struct.pack("=7I", words[0], 0x80000000, *words[2:4], 0x80000004, 0x50005, 0)
+        return 0
+
+    monkeypatch.setattr("edgedet.service.firmware.fcntl.ioctl", answer)
+    word = read_firmware(tmp_path)
+    # Linux' _IOWR(100, 0, char *), and a message of 28 bytes with the tag 0x30046 and the value 0.
+    assert asked == [(0xC0006400 | struct.calcsize("P") << 16, (28, 0, 0x30046, 4, 0, 0, 0))]
+    assert word == FirmwareWord(0x50005)
+    assert (word.undervoltage, word.throttled) == (True, True)

@@ -1,0 +1,172 @@
+"""The MQTT broker: reachable, lets us in, lets us publish."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from edgedet.app import composition
+from edgedet.doctor.finding import Finding, as_root, ok, problem
+from edgedet.errors import BrokerError, ConfigError
+from edgedet.outputs.link import BrokerRefused, Link, ProtocolUnsupported
+from edgedet.outputs.messages import Will
+from edgedet.outputs.topics import Topics
+from edgedet.settings import device_name
+
+if TYPE_CHECKING:
+    from edgedet.doctor.situation import Account, Situation
+    from edgedet.outputs.connection import Connection
+    from edgedet.settings import MqttSettings
+
+SUBJECT = "broker"
+_PATIENCE_S = 8.0
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+_CREDENTIAL = Path("etc/edgedet/mqtt-password")
+"""What the unit hands to the daemon as a credential."""
+_READ = 4
+
+
+def examine(situation: Situation) -> Iterator[Finding]:
+    """Connect as the daemon would, under another client id, and publish an empty message that nobody keeps."""
+    loaded = situation.loaded
+    if loaded is None:
+        yield ok(SUBJECT, "no configuration names one")
+        return
+    mqtt, device = loaded.settings.mqtt, device_name(loaded.settings)
+    try:
+        connection = _connection(situation, mqtt, device)
+    except ConfigError as error:
+        yield problem(SUBJECT, error.message, error.hint, _write_password(situation, mqtt))
+        return
+    unreadable = _unreadable(mqtt, situation.account)
+    if unreadable is not None:
+        yield unreadable
+    topics = Topics(device, mqtt.topic_prefix)
+    limit_s = min(_PATIENCE_S, situation.patience_s)
+    try:
+        refused = asyncio.run(_publish_once(connection, f"{topics.base}/doctor", limit_s))
+    except BrokerRefused as error:
+        who = f"as {connection.username!r}" if connection.username else "without a user name"
+        password = "" if connection.password else ", and without a password"
+        message = f"{error.message} ({who}{password})"
+        yield problem(SUBJECT, message, error.hint, _write_password(situation, mqtt))
+    except BrokerError as error:
+        yield problem(SUBJECT, error.message, error.hint, _start(situation, connection))
+    else:
+        if refused is None:
+            yield ok(SUBJECT, f"{connection.url} takes what {device} publishes")
+            return
+        user = connection.username or ""
+        message = f"{connection.url} lets {user!r} in and does not let it publish below {topics.base}: {refused}"
+        advice = "The broker's ACL must allow it; config/examples/mosquitto.acl has all that edgedet needs."
+        yield problem(SUBJECT, message, advice, _allow(situation, user, topics.base))
+
+
+def _connection(situation: Situation, mqtt: MqttSettings, device: str) -> Connection:
+    # The daemon's own id would throw the daemon out.
+    connection = composition.broker_connection(mqtt, f"{device}-doctor")
+    if connection.password is not None:
+        return connection
+    try:
+        password = (situation.root / _CREDENTIAL).read_text("utf-8").partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError):
+        return connection
+    return dataclasses.replace(connection, password=password or None)
+
+
+def _unreadable(mqtt: MqttSettings, account: Account) -> Finding | None:
+    files = (mqtt.password_file, mqtt.tls.ca_file, mqtt.tls.cert_file, mqtt.tls.key_file)
+    for file in files:
+        if file is not None and not account.may(file, _READ):
+            path = shlex.quote(str(file))
+            own = as_root(f"chown {account.name} {path}", f"chmod u+r {path}")
+            return problem(SUBJECT, f"{account.name} may not read {file}", "", own)
+    return None
+
+
+async def _publish_once(connection: Connection, topic: str, limit_s: float) -> str | None:
+    """Connect and publish; what the broker refused, None: nothing.
+
+    Raises:
+        BrokerError: no connection comes about.
+    """
+    try:
+        return await _publish(connection, topic, limit_s, MQTTProtocolVersion.MQTTv5)
+    except ProtocolUnsupported:
+        return await _publish(connection, topic, limit_s, MQTTProtocolVersion.MQTTv311)
+
+
+async def _publish(connection: Connection, topic: str, limit_s: float, protocol: MQTTProtocolVersion) -> str | None:
+    answered: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+
+    def acknowledged(_number: int, refusal: str | None) -> None:
+        if not answered.done():
+            answered.set_result(refusal)
+
+    link = Link(
+        connection,
+        will=Will(topic, b""),
+        on_message=lambda _message: None,
+        on_acknowledged=acknowledged,
+        protocol=protocol,
+    )
+    waiting: list[asyncio.Future[Any]] = [answered, link.lost]
+    await link.open(limit_s)
+    try:
+        link.publish(topic, b"", qos=1, retain=False)
+        await asyncio.wait(waiting, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        if answered.done():
+            return answered.result()
+        return f"it hung up: {link.lost.result()}" if link.lost.done() else f"no answer within {limit_s:g} s"
+    finally:
+        await link.close(1.0)
+
+
+def _write_password(situation: Situation, mqtt: MqttSettings) -> str:
+    """Takes the password from the keyboard, so that it stands in no shell's history; Ctrl-D ends it."""
+    file = mqtt.password_file or situation.root / _CREDENTIAL
+    path, owner = shlex.quote(str(file)), situation.account.name if mqtt.password_file else "root"
+    return as_root(f"install -D -m 600 -o {owner} /dev/stdin {path}")
+
+
+def _start(situation: Situation, connection: Connection) -> str:
+    here = connection.host in _HERE
+    if not here:
+        return f"ping -c 3 {shlex.quote(connection.host)}; nc -zv {shlex.quote(connection.host)} {connection.port}"
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if (situation.root / "run/systemd/system").is_dir():
+        start = "systemctl enable --now mosquitto"
+    else:
+        start = f"{program or 'mosquitto'} -d -p {connection.port}"
+    return as_root(start) if program else as_root("apt-get install -y mosquitto", start)
+
+
+def _allow(situation: Situation, user: str, base: str) -> str:
+    """Adds the device's block to the broker's ACL where the broker is mosquitto on this machine."""
+    options = _mosquitto_options(situation.root / "etc/mosquitto")
+    acl = options.get("acl_file", "/etc/mosquitto/acl")
+    block = f"user {user}\\ntopic readwrite {base}/#\\n" if user else f"topic readwrite {base}/#\\n"
+    pid_file = options.get("pid_file")
+    by_systemd = (situation.root / "run/systemd/system").is_dir() or pid_file is None
+    reload = "systemctl reload mosquitto" if by_systemd else f'kill -HUP "$(cat {shlex.quote(str(pid_file))})"'
+    return as_root(f"printf {shlex.quote(block)} >> {shlex.quote(acl)}", reload)
+
+
+def _mosquitto_options(folder: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for file in [folder / "mosquitto.conf", *sorted((folder / "conf.d").glob("*.conf"))]:
+        try:
+            text = file.read_text(errors="replace")
+        except OSError:
+            continue
+        found |= dict(re.findall(r"^(acl_file|pid_file)\s+(\S+)", text, re.MULTILINE))
+    return found

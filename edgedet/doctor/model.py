@@ -1,0 +1,93 @@
+"""The model: are its files there, do they map to the Edge TPU, and does the CPU run them."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgedet.app import composition
+from edgedet.app.model import open_model
+from edgedet.doctor.edgetpu import load_once
+from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
+from edgedet.errors import EdgedetError, ModelError
+from edgedet.models.inspection import ModelInfo, inspect
+from edgedet.models.layout import identify, warnings
+
+if TYPE_CHECKING:
+    from edgedet.doctor.situation import Account, Situation
+    from edgedet.settings import ModelChoice
+
+SUBJECT = "model"
+_READ = 4
+
+
+def examine(situation: Situation) -> Iterator[Finding]:
+    """Say what is known of the model that the configuration means."""
+    if situation.loaded is None:
+        yield ok(SUBJECT, "no configuration names one")
+        return
+    if situation.mistake is not None:
+        return  # it is told of as a mistake of the configuration
+    if situation.model is None:
+        folder = situation.state_dir / "models"
+        advice = f"The daemon runs without one and sees nothing. None is named under models:, none is in {folder}."
+        yield problem(SUBJECT, "there is no model", advice, "edgedet models list")
+        return
+    choice = situation.model.choice
+    wanted = situation.loaded.settings.detector.accelerators
+    files = {kind: file for kind, file in (("edgetpu", choice.edgetpu), ("cpu", choice.cpu)) if file and kind in wanted}
+    for kind, file in files.items():
+        yield from _file(kind, file, situation.account)
+    yield from _tried_on_cpu(situation, choice)
+
+
+def _file(kind: str, file: Path, account: Account) -> Iterator[Finding]:
+    if not file.is_file():
+        advice = f"The daemon waits for it. A model of your own: edgedet models add NAME --{kind} FILE."
+        yield problem(
+            SUBJECT, f"{file} is not there", advice, f"edgedet models list; ls -l {shlex.quote(str(file.parent))}"
+        )
+        return
+    if not account.may(file, _READ):
+        opened = as_root(f"chmod a+r {shlex.quote(str(file))}", f"chmod a+x {shlex.quote(str(file.parent))}")
+        yield problem(SUBJECT, f"{account.name} may not read {file}", "", opened)
+        return
+    inspected = f"edgedet models inspect {shlex.quote(str(file))}"
+    try:
+        info = inspect(file)
+        notes = warnings(info, identify(info))
+    except ModelError as error:
+        yield problem(SUBJECT, error.message, error.hint, inspected)
+        return
+    yield ok(SUBJECT, f"{file.name}: {_mapping(info)}")
+    for note in notes:
+        yield warning(SUBJECT, note, "", inspected)
+
+
+def _mapping(info: ModelInfo) -> str:
+    size = f"{info.width}x{info.height}"
+    if not info.compiled_for_edgetpu:
+        return f"{size}, for the CPU"
+    return f"{size}, for the Edge TPU, with {info.cpu_operations} operations left to the CPU"
+
+
+def _tried_on_cpu(situation: Situation, choice: ModelChoice) -> Iterator[Finding]:
+    loaded = situation.loaded
+    if loaded is None or choice.cpu is None or not choice.cpu.is_file():
+        return
+    if "cpu" not in loaded.settings.detector.accelerators:
+        return
+    try:
+        model = open_model(choice.cpu, choice.labels)
+        spec = composition.detector_spec(loaded.settings.detector, model)
+        limit_s = min(spec.load_deadline_s, situation.patience_s)
+        warm_up_ms = asyncio.run(load_once(dataclasses.replace(spec, instances=1, load_deadline_s=limit_s)))
+    except EdgedetError as error:
+        inspected = f"edgedet models inspect {shlex.quote(str(choice.cpu))}"
+        yield problem(SUBJECT, f"the CPU does not run it: {error.message}", error.hint, inspected)
+    else:
+        yield ok(SUBJECT, f"the CPU runs it: {warm_up_ms:.0f} ms an inference with one instance")

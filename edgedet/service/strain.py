@@ -1,0 +1,84 @@
+"""When the machine itself is not well: facts to reasons for `health`, with hysteresis. Pure: time comes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgedet.service.machine import SystemFigures
+
+LOW_MEMORY_MB = 64.0
+"""Available: below it the kernel soon ends a process. A detector worker's restart takes about as much."""
+LOW_DISK_MB = 64.0
+"""Where the state directory lies: what the spool may take by its default."""
+_RELIEF = 1.5
+"""It is over when there is this many times as much."""
+_STALLED_PERCENT = 10.0
+"""Of the last ten seconds, in which everything stood still for want of memory (PSI `full`)."""
+_CALM_NS = 60_000_000_000
+"""Under-voltage and throttling come and go by the second: they are over after a minute without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strain:
+    """One thing that the machine suffers from."""
+
+    code: str
+    """`undervoltage`, `throttled`, `memory_low` or `disk_full`: a code of `health`, of its component `system`."""
+    message: str
+    """Of the moment when it began, so that it does not change with every reading."""
+    seen_ns: int
+    """When it was last seen, CLOCK_MONOTONIC."""
+
+
+def strains(figures: SystemFigures, now_ns: int, before: tuple[Strain, ...] = ()) -> tuple[Strain, ...]:
+    """What the machine suffers from now.
+
+    Args:
+        figures: as they were read just now.
+        now_ns: CLOCK_MONOTONIC, nanoseconds.
+        before: what the last call returned; none at the first.
+    """
+    held = {strain.code: strain for strain in before}
+    seen = {strain.code: strain for strain in _seen(figures, now_ns)}
+    still = {code: strain for code, strain in held.items() if code not in seen and _lasts(strain, figures, now_ns)}
+    lasting = {code: replace(held[code], seen_ns=now_ns) if code in held else strain for code, strain in seen.items()}
+    return tuple(strain for _, strain in sorted((still | lasting).items()))
+
+
+def _seen(figures: SystemFigures, now_ns: int) -> Iterator[Strain]:
+    if figures.undervoltage:
+        yield Strain("undervoltage", "The power supply is too weak: use the one made for this Pi.", now_ns)
+    if figures.throttled:
+        heat = "" if figures.cpu_temp_c is None else f" at {figures.cpu_temp_c:.0f} °C"
+        cause = "its power supply is too weak" if figures.undervoltage else "heat or its power supply"
+        yield Strain("throttled", f"The processor is slowed down{heat}: {cause}.", now_ns)
+    available, stalled = figures.mem_available_mb, figures.memory_stalled_percent
+    if available is not None and available < LOW_MEMORY_MB:
+        yield Strain("memory_low", f"Only {available:.0f} MB of memory are free.", now_ns)
+    elif stalled is not None and stalled >= _STALLED_PERCENT:
+        yield Strain(
+            "memory_low", f"For want of memory everything stood still for {stalled:.0f} % of the time.", now_ns
+        )
+    if figures.disk_free_mb is not None and figures.disk_free_mb < LOW_DISK_MB:
+        message = f"Only {figures.disk_free_mb:.0f} MB are free where the state directory lies."
+        yield Strain("disk_full", message, now_ns)
+
+
+def _lasts(strain: Strain, figures: SystemFigures, now_ns: int) -> bool:
+    """Whether something that is not seen at this moment is not over yet."""
+    match strain.code:
+        case "memory_low":
+            stalled = figures.memory_stalled_percent or 0.0
+            return _tight(figures.mem_available_mb, LOW_MEMORY_MB) or stalled > _STALLED_PERCENT / 2
+        case "disk_full":
+            return _tight(figures.disk_free_mb, LOW_DISK_MB)
+        case _:
+            return now_ns - strain.seen_ns < _CALM_NS
+
+
+def _tight(there_mb: float | None, limit_mb: float) -> bool:
+    return there_mb is not None and there_mb < _RELIEF * limit_mb
