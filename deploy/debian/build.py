@@ -154,12 +154,12 @@ def _make_environment(suite: Suite, root: Path, site: Path) -> None:
     venv = root / "usr/lib/edgedet/venv"
     (venv / "bin").mkdir()
     for name in ("python3", "python"):
-        (venv / "bin" / name).symlink_to(f"/usr/bin/python{suite.python}")
+        (venv / "bin" / name).symlink_to(f"../../../../bin/python{suite.python}")
     (venv / "pyvenv.cfg").write_text(
         f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {suite.python}\n"
     )
     # Of the distribution's packages this one alone, since it has no wheels; all of them would bring a second numpy.
-    (site / "systemd").symlink_to("/usr/lib/python3/dist-packages/systemd")
+    (site / "systemd").symlink_to("../../../../../python3/dist-packages/systemd")
 
 
 def _command(root: Path) -> None:
@@ -194,7 +194,7 @@ def _copyright(site: Path) -> str:
         "edgedet is licensed under the Apache License, Version 2.0; on Debian systems its full text is in",
         "/usr/share/common-licenses/Apache-2.0.",
         "",
-        "Copyright: the edgedet authors",
+        f"Copyright (C) {time.gmtime(_date()).tm_year} the edgedet authors",
         "",
         "Packages of the Python Package Index are inside, each with its licence in",
         "/usr/lib/edgedet/venv/lib/python3*/site-packages/<name>-<version>.dist-info:",
