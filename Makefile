@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --retrie
 CAMERA_ROOT ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/edgedet-tests/trixie
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-hardware unit lint bench bench-targets wheel clean
+.PHONY: help demo test test-hardware test-system unit lint bench bench-targets wheel clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -30,6 +30,10 @@ test: $(VENV)/.for-tests lint  ## lint, types and all tests (EDGEDET_TEST_DATA=F
 test-hardware: $(VENV)/.for-tests  ## those on the real picamera2, in a Debian root (as root; once 700 MB into CAMERA_ROOT)
 	@tests/install-system-packages
 	EDGEDET_CAMERA_ROOT="$(CAMERA_ROOT)" PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest tests/hardware $(PYTEST_ARGS)
+
+test-system: $(VENV)/.for-tests  ## the package and the service on a booted Debian 12 and 13 (as root; once 1 GB into ~/.cache)
+	@tests/install-system-packages
+	PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest tests/system $(PYTEST_ARGS)
 
 lint: $(VENV)/.for-tests  ## ruff and mypy
 	$(BIN)/ruff check
