@@ -167,7 +167,8 @@ put_in_place() {
     mv "$opt/install.sh.new" "$opt/install.sh"
 
     systemd-sysusers edgedet.conf
-    systemd-tmpfiles --create edgedet.conf || true  # /run may be absent while an image is made
+    # While an image is made there may be no /proc, without which it does nothing; the next boot does the rest.
+    systemd-tmpfiles --create edgedet.conf 2>/dev/null || install -d -o root -g edgedet -m 750 "$etc"
     [ -z "$missing" ] || echo "$missing" >>"$etc/.groups-made"
     if [ ! -e "$config" ]; then
         install -o root -g edgedet -m 640 "$source/config/edgedet.yaml" "$config"
