@@ -88,15 +88,20 @@ def _progress(names: list[str]) -> Iterator[Callable[[str], None]]:
         yield lambda _name: None
         return
     from rich.console import Console
+    from rich.text import Text
 
     left = list(dict.fromkeys(names))
-    with Console(stderr=True).status("") as status:
+
+    def looking() -> Text:
+        return Text(f"looking at {', '.join(left)}", no_wrap=True, overflow="ellipsis")
+
+    with Console(stderr=True).status(looking()) as status:
 
         def done(name: str) -> None:
             left.remove(name)
-            status.update(f"looking at {', '.join(left)}")
+            if left:
+                status.update(looking())
 
-        status.update(f"looking at {', '.join(left)}")
         yield done
 
 

@@ -13,12 +13,14 @@ from edgedet.app import composition
 from edgedet.app.model import open_model
 from edgedet.doctor.edgetpu import load_once
 from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
+from edgedet.doctor.situation import SERVICE_USER
 from edgedet.errors import EdgedetError, ModelError
+from edgedet.models.catalogue import DEFAULT_MODEL, READY
 from edgedet.models.inspection import ModelInfo, inspect
 from edgedet.models.layout import identify, warnings
 
 if TYPE_CHECKING:
-    from edgedet.doctor.situation import Account, Situation
+    from edgedet.doctor.situation import Situation
     from edgedet.settings import ModelChoice
 
 SUBJECT = "model"
@@ -35,22 +37,29 @@ def examine(situation: Situation) -> Iterator[Finding]:
     if situation.model is None:
         folder = situation.state_dir / "models"
         advice = f"The daemon runs without one and sees nothing. None is named under models:, none is in {folder}."
-        yield problem(SUBJECT, "there is no model", advice, "edgedet models list")
+        yield problem(SUBJECT, "there is no model", advice, _pull(DEFAULT_MODEL, situation))
         return
     choice = situation.model.choice
     wanted = situation.loaded.settings.detector.accelerators
-    files = {kind: file for kind, file in (("edgetpu", choice.edgetpu), ("cpu", choice.cpu)) if file and kind in wanted}
-    for kind, file in files.items():
-        yield from _file(kind, file, situation.account)
+    files = [file for kind, file in (("edgetpu", choice.edgetpu), ("cpu", choice.cpu)) if file and kind in wanted]
+    for file in files:
+        yield from _file(file, choice.name, situation)
     yield from _tried_on_cpu(situation, choice)
 
 
-def _file(kind: str, file: Path, account: Account) -> Iterator[Finding]:
+def _pull(name: str, situation: Situation) -> str:
+    """Into the state directory of this configuration, which may be the service's."""
+    command = f"edgedet models pull {name} -c {shlex.quote(str(situation.config))}"
+    return as_root(command) if situation.account.name == SERVICE_USER else command
+
+
+def _file(file: Path, name: str, situation: Situation) -> Iterator[Finding]:
+    account = situation.account
     if not file.is_file():
-        advice = f"The daemon waits for it. A model of your own: edgedet models add NAME --{kind} FILE."
-        yield problem(
-            SUBJECT, f"{file} is not there", advice, f"edgedet models list; ls -l {shlex.quote(str(file.parent))}"
-        )
+        ready = file.parent == situation.state_dir / "models" and name in {model.name for model in READY}
+        advice = "The daemon waits for it and takes it when it comes; `edgedet models add` takes in one of your own."
+        shown = f"ls -l {shlex.quote(str(file.parent))}"
+        yield problem(SUBJECT, f"{file} is not there", advice, _pull(name, situation) if ready else shown)
         return
     if not account.may(file, _READ):
         opened = as_root(f"chmod a+r {shlex.quote(str(file))}", f"chmod a+x {shlex.quote(str(file.parent))}")

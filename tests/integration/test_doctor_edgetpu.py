@@ -1,0 +1,208 @@
+"""`edgedet doctor` and an Edge TPU that is missing, crashes, hangs, is slow, or may not be opened."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgedet.app.model import BUNDLED_MODEL
+from edgedet.doctor.configuration import read
+from edgedet.doctor.examination import examine, subjects
+from edgedet.doctor.finding import Finding, Level
+from edgedet.doctor.situation import Account, Situation, service_account
+from software_edgetpu.compiled import compiled_from
+from software_edgetpu.library import SoftwareEdgeTpu
+from software_edgetpu.twin import Twin
+
+NOBODY = Account("nobody", 65534, frozenset({65534}))
+PATIENCE_S = 15.0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where other users may look, too: pytest's own folders are closed to them."""
+    with tempfile.TemporaryDirectory(prefix="doctor-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        (path / "root").mkdir()
+        yield path
+
+
+@pytest.fixture
+def device(built_edgetpu: Path, folder: Path) -> Iterator[SoftwareEdgeTpu]:
+    """A software Edge TPU that computes what the bundled model does."""
+    made = SoftwareEdgeTpu(built_edgetpu, folder)
+    with Twin(BUNDLED_MODEL) as twin:
+        made.script(twin=twin.path)
+        yield made
+
+
+def plug_in(root: Path, *, speed: str = "5000", mode: int = 0o666) -> Path:
+    """What the kernel shows of a Coral on USB, below `root`; returns its folder in sysfs."""
+    shown = root / "sys/bus/usb/devices/2-1"
+    shown.mkdir(parents=True)
+    told = {"idVendor": "18d1", "idProduct": "9302", "busnum": "2", "devnum": "3", "speed": speed}
+    for name, text in told.items():
+        (shown / name).write_text(f"{text}\n")
+    node = root / "dev/bus/usb/002/003"
+    node.parent.mkdir(parents=True)
+    node.touch()
+    node.chmod(mode)
+    return shown
+
+
+def situation(folder: Path, library: Path, account: Account | None = None, patience_s: float = PATIENCE_S) -> Situation:
+    shutil.copy(BUNDLED_MODEL, folder / "m.tflite")
+    compiled_from(BUNDLED_MODEL, folder / "m_edgetpu.tflite")
+    file = folder / "edgedet.yaml"
+    file.write_text(
+        f"version: 1\nstate_dir: {folder / 'state'}\n"
+        f"detector: {{model: {folder / 'm.tflite'}, edgetpu: {{library: {library}}}}}\n"
+        "cameras:\n  porch:\n    source: {type: synthetic}\n"
+    )
+    found = read(file, account or service_account(), folder / "root").situation
+    return Situation(
+        found.config, found.loaded, found.model, found.mistake, found.state_dir, found.account, found.root, patience_s
+    )
+
+
+def look(where: Situation, *names: str) -> list[Finding]:
+    return list(examine([each for each in subjects(where) if each.name in (names or ("edge tpu", "edge tpu library"))]))
+
+
+def wrong(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.level is not Level.OK]
+
+
+def test_one_that_works_is_tried_compared_and_told_with_its_versions(device: SoftwareEdgeTpu, folder: Path) -> None:
+    plug_in(folder / "root")
+    findings = look(situation(folder, device.library))
+    assert wrong(findings) == []
+    said = "\n".join(finding.message for finding in findings)
+    assert "usb:0 is at 2-1 (/dev/bus/usb/002/003, 5000 Mbit/s)" in said
+    assert "and computes what the CPU does" in said
+    assert "ai-edge-litert 2" in said
+    assert "runtime version 14" in said
+
+
+def test_a_library_that_is_not_installed_is_named_and_right_once_it_is(device: SoftwareEdgeTpu, folder: Path) -> None:
+    kept = device.library.rename(folder / "packaged.so")
+    where = situation(folder, device.library)
+    first, second = wrong(look(where))
+    assert "is not installed" in first.message
+    assert second.message == f"{device.library} is not installed"
+    assert first.command == second.command
+    # In the place of apt-get and wget, which would take the network and a Raspberry Pi.
+    assert "libedgetpu1-std" in first.command
+    kept.rename(device.library)
+    assert wrong(look(where)) == []
+
+
+def test_a_library_that_crashes_as_it_opens_the_device_is_explained_with_both_versions(
+    device: SoftwareEdgeTpu, folder: Path
+) -> None:
+    where = situation(folder, device.library)
+    device.script(create="segv")
+    (found,) = wrong(look(where))
+    assert "died of SIGSEGV" in found.message
+    assert "ai-edge-litert 2" in found.message
+    assert "(its code was built for something else than it was loaded with)" in found.message
+    assert "edgetpu_runtime_mismatch" in found.advice
+    assert "libedgetpu1-std" in found.command
+    device.script(create="ok")
+    assert wrong(look(where)) == []
+
+
+def test_a_library_that_gives_up_is_explained_by_what_that_mostly_means(device: SoftwareEdgeTpu, folder: Path) -> None:
+    plug_in(folder / "root")
+    device.script(create="abort")
+    (found,) = wrong(look(situation(folder, device.library)))
+    assert "SIGABRT (it gave up by itself: libedgetpu does that when a transfer over USB fails)" in found.message
+    # The stand-in has no port that the kernel could take anew, so this command is not run.
+    assert "/sys/bus/usb/devices/2-1/authorized" in found.command
+
+
+def test_one_that_hangs_is_ended_and_named(device: SoftwareEdgeTpu, folder: Path) -> None:
+    device.script(create="hang")
+    (found,) = wrong(look(situation(folder, device.library, patience_s=3.0), "edge tpu"))
+    assert "took longer than 3 s" in found.message
+    assert "edgetpu_hung" in found.advice
+
+
+def test_one_that_computes_nonsense_is_named(device: SoftwareEdgeTpu, folder: Path) -> None:
+    device.script(answers="permuted")
+    (found,) = wrong(look(situation(folder, device.library)))
+    assert "edgetpu_wrong_answers" in found.advice
+
+
+def test_one_that_is_gone_is_a_problem_because_the_model_was_compiled_for_it(
+    device: SoftwareEdgeTpu, folder: Path
+) -> None:
+    where = situation(folder, device.library)
+    device.unplug()
+    (found,) = wrong(look(where))
+    assert "no Edge TPU" in found.message
+    assert found.command == "lsusb"
+    device.plug_in("usb:0")
+    assert wrong(look(where)) == []
+
+
+def test_one_on_usb_2_is_a_warning_until_it_is_on_another_port(device: SoftwareEdgeTpu, folder: Path) -> None:
+    shown = plug_in(folder / "root", speed="480")
+    where = situation(folder, device.library)
+    (found,) = wrong(look(where))
+    assert found.level is Level.WARNING
+    assert "is on USB 2 (480 Mbit/s)" in found.message
+    # No command moves a plug: `lsusb -t` shows the ports.
+    assert found.command == "lsusb -t"
+    (shown / "speed").write_text("5000\n")
+    assert wrong(look(where)) == []
+
+
+def test_one_that_another_process_has_open_is_left_alone(device: SoftwareEdgeTpu, folder: Path) -> None:
+    plug_in(folder / "root")
+    process = folder / "root/proc/4711"
+    (process / "fd").mkdir(parents=True)
+    (process / "comm").write_text("frigate\n")
+    (process / "fd/7").symlink_to(folder / "root/dev/bus/usb/002/003")
+    findings = look(situation(folder, device.library), "edge tpu")
+    assert "in use by frigate (process 4711)" in findings[-1].message
+    assert device.opened == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a device to a group is for root only")
+@pytest.mark.parametrize("has_rule", [True, False])
+def test_one_that_the_service_may_not_open_is_named_and_opened_by_the_command(
+    device: SoftwareEdgeTpu, folder: Path, *, has_rule: bool
+) -> None:
+    plug_in(folder / "root", mode=0o660 if has_rule else 0o600)
+    node = folder / "root/dev/bus/usb/002/003"
+    if has_rule:
+        shutil.chown(node, group="plugdev")
+    found, *_ = wrong(look(situation(folder, device.library, NOBODY)))
+    assert f"nobody may not open usb:0 (/dev/bus/usb/002/003, mode {'660' if has_rule else '600'})" in found.message
+    # On a copy of /etc, and with what udev would do with the rule when it is triggered.
+    shutil.copytree("/etc", folder / "etc", symlinks=True)
+    programs = folder / "bin"
+    programs.mkdir()
+    rules = folder / "etc/udev/rules.d/60-edgetpu.rules"
+    rules.parent.mkdir(parents=True, exist_ok=True)
+    (programs / "udevadm").write_text(
+        f'#!/bin/sh\ngrep -q \'ATTR{{idVendor}}=="18d1".*GROUP="plugdev"\' {rules} && chgrp plugdev {node} && '
+        f"chmod 660 {node}\n"
+    )
+    (programs / "udevadm").chmod(0o755)
+    script = f"mount --bind {folder / 'etc'} /etc && {found.command} && id -G nobody"
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}:/usr/sbin"}
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    after = Account("nobody", 65534, frozenset(int(group) for group in done.stdout.split()))
+    assert wrong(look(situation(folder, device.library, after))) == []

@@ -1,0 +1,288 @@
+"""The doctor's own rules: what counts as wrong, what is left alone, and that nothing makes it wait for ever."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgedet.doctor import camera, clock, configuration, disk, edgetpu, library, power, unit
+from edgedet.doctor.asking import ask, explain_signal
+from edgedet.doctor.examination import Subject, answer_of, examine, subjects
+from edgedet.doctor.finding import Level, as_root, ok
+from edgedet.doctor.situation import Account, Situation, service_account
+
+NOBODY = Account("nobody", 65534, frozenset({65534}))
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Situation:
+    """A machine without anything, and without a configuration."""
+    return Situation(None, None, None, None, tmp_path / "state", service_account(), tmp_path / "root", 5.0)
+
+
+def put(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+def test_a_laptop_without_any_of_it_has_no_problem(bare: Situation) -> None:
+    findings = list(examine(subjects(bare)))
+    assert {finding.level for finding in findings} <= {Level.OK, Level.WARNING}
+    assert [finding for finding in findings if finding.level is Level.WARNING and finding.subject != "clock"] == []
+    names = {finding.subject for finding in findings}
+    assert names == {
+        "camera", "edge tpu", "edge tpu library", "model", "broker", "power and heat", "clock", "disk", "service"
+    }  # fmt: skip
+
+
+def test_every_warning_and_every_problem_has_a_command(tmp_path: Path) -> None:
+    file = tmp_path / "edgedet.yaml"
+    file.write_text(
+        "version: 1\nstate_dir: state\nmqtt: {url: 'mqtt://127.0.0.1:1', password_file: none}\n"
+        "detector: {accelerators: [edgetpu], edgetpu: {library: none.so}}\n"
+        "cameras:\n  a:\n    source: {type: v4l2, device: /dev/none}\n"
+        "  b:\n    source: {type: picamera2, python: none}\n"
+    )
+    findings = list(examine(subjects(configuration.read(file, service_account()).situation)))
+    wrong = [finding for finding in findings if finding.level is not Level.OK]
+    assert {"camera a", "camera b", "model", "broker"} <= {finding.subject for finding in wrong}
+    assert [finding for finding in wrong if not finding.command] == []
+
+
+def test_what_hangs_is_named_and_not_waited_for() -> None:
+    for_ever = threading.Event()
+    asked = [
+        Subject("stuck", lambda: [ok("stuck", str(for_ever.wait()))]),
+        Subject("well", lambda: [ok("well", "fine")]),
+    ]
+    heard: list[str] = []
+    stuck, well = examine(asked, heard.append, limit_s=0.2)
+    for_ever.set()
+    assert (stuck.subject, stuck.level) == ("stuck", Level.PROBLEM)
+    assert "did not answer within 0.2 s" in stuck.message
+    assert stuck.command
+    assert (well.level, heard) == (Level.OK, ["well"])
+
+
+def test_a_mistake_of_our_own_in_one_subject_does_not_keep_the_others_from_being_told() -> None:
+    def broken() -> list[object]:
+        raise ZeroDivisionError("by zero")
+
+    asked = [Subject("broken", broken), Subject("well", lambda: [ok("well", "fine")])]  # type: ignore[arg-type,list-item]
+    first, second = examine(asked)
+    assert "ZeroDivisionError: by zero" in first.message
+    assert second.level is Level.OK
+
+
+def test_a_configuration_that_cannot_be_read_is_given_up_and_one_that_is_wrong_is_raised() -> None:
+    for_ever = threading.Event()
+    assert answer_of(for_ever.wait, 0.05) is None
+    for_ever.set()
+    with pytest.raises(ValueError, match="wrong"):
+        answer_of(lambda: int("wrong"), 5.0)
+
+
+def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    answer = ask(["sh", "-c", f"sleep 1000 & echo $! > {mark}; wait"], 0.5)
+    assert answer is not None
+    assert (answer.code, answer.ended) == (None, "did not answer in time")
+    deadline = time.monotonic() + 20
+    while (status := Path(f"/proc/{int(mark.read_text())}/stat")).exists() and ") Z " not in status.read_text():
+        assert time.monotonic() < deadline, "the child of the killed program lives on"
+        time.sleep(0.01)
+
+
+def test_a_program_that_is_not_there_and_one_that_dies_are_told_apart() -> None:
+    assert ask(["/no/such/program"], 5.0) is None
+    answer = ask(["sh", "-c", "echo last words >&2; kill -SEGV $$"], 5.0)
+    assert answer is not None
+    assert answer.error == "last words"
+    assert answer.ended == "died of SIGSEGV (its code was built for something else than it was loaded with)"
+    assert explain_signal("ended with status 3") == "ended with status 3"
+
+
+@pytest.mark.parametrize(
+    ("uid", "command"),
+    [
+        (0, "chmod 600 a && printf 'x' > b"),
+        (1000, "sudo chmod 600 a && sudo sh -c 'printf '\"'\"'x'\"'\"' > b'"),
+    ],
+)
+def test_root_needs_no_sudo_and_others_need_it_for_what_their_shell_would_open(
+    monkeypatch: pytest.MonkeyPatch, uid: int, command: str
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    assert as_root("chmod 600 a", "printf 'x' > b") == command
+
+
+def test_rights_are_those_of_the_account_and_of_its_groups(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.touch()
+    owner, group = file.stat().st_uid, file.stat().st_gid
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == owner and str(folder).startswith("/tmp/pytest"):
+            folder.chmod(0o755)
+    mine, member = Account("me", owner or 1, frozenset()), Account("member", 4242, frozenset({group}))
+    stranger = Account("stranger", 4242, frozenset({4243}))
+    file.chmod(0o640)
+    assert member.may(file, 4)
+    assert not member.may(file, 2)
+    assert not stranger.may(file, 4)
+    assert not stranger.may(tmp_path / "none", 4)
+    assert Account("root", 0, frozenset()).may(file, 6)
+    file.chmod(0o604)
+    # The group's bits count for its members even where they are less than everybody's.
+    assert not member.may(file, 4)
+    assert stranger.may(file, 4)
+    assert mine.name == "me"
+
+
+@pytest.mark.parametrize(
+    ("now_s", "synchronised", "level", "said"),
+    [
+        (2_000_000_000.0, True, Level.OK, "is set and kept right (2033-05-18)"),
+        (2_000_000_000.0, False, Level.WARNING, "nobody keeps it right"),
+        (86_400.0, False, Level.WARNING, "1970-01-02, which is past"),
+        (86_400.0, True, Level.WARNING, "1970-01-02, which is past"),
+    ],
+)
+def test_a_clock_that_nobody_set_is_named_and_set_over_the_network(
+    bare: Situation, now_s: float, *, synchronised: bool, level: Level, said: str
+) -> None:
+    put(bare.root, {"usr/lib/systemd/system/systemd-timesyncd.service": ""})
+    (found,) = clock.examine(bare, synchronised=lambda: synchronised, now_s=lambda: now_s)
+    assert (found.level, said in found.message) == (level, True)
+    # It sets this machine's clock, so it is not run here.
+    assert found.command.endswith("timedatectl set-ntp true") is (level is not Level.OK)
+    assert "apt-get" not in found.command
+
+
+def test_a_system_without_a_time_service_gets_one(bare: Situation) -> None:
+    (found,) = clock.examine(bare, synchronised=lambda: False)
+    assert "apt-get install -y systemd-timesyncd" in found.command
+
+
+def test_in_a_container_the_clock_is_the_host_s_business(bare: Situation) -> None:
+    put(bare.root, {"run/.containerenv": ""})
+    (found,) = clock.examine(bare, synchronised=lambda: False)
+    assert found.level is Level.OK
+
+
+def test_a_wrong_clock_is_a_problem_where_certificates_are_checked(bare: Situation, tmp_path: Path) -> None:
+    file = tmp_path / "edgedet.yaml"
+    file.write_text("version: 1\nmqtt: {url: 'mqtts://broker'}\ncameras: {a: {source: {type: synthetic}}}\n")
+    where = replace(configuration.read(file, service_account()).situation, root=bare.root)
+    (found,) = clock.examine(where, synchronised=lambda: False, now_s=lambda: 86_400.0)
+    assert found.level is Level.PROBLEM
+    assert "mqtts:// cannot connect" in found.message
+
+
+ALARM = "sys/class/hwmon/hwmon1/in0_lcrit_alarm"
+PI = {
+    "sys/class/hwmon/hwmon1/name": "rpi_volt\n",
+    ALARM: "0\n",
+    "sys/devices/platform/soc/soc:firmware/get_throttled": "0\n",
+    "sys/class/thermal/thermal_zone0/temp": "48000\n",
+    "proc/meminfo": "MemAvailable:  2097152 kB\n",
+}
+
+
+def test_under_voltage_is_a_problem_until_the_supply_is_changed_and_a_warning_until_the_next_start(
+    bare: Situation,
+) -> None:
+    put(bare.root, PI | {ALARM: "1\n", "sys/devices/platform/soc/soc:firmware/get_throttled": "50005\n"})
+    found, throttled = power.examine(bare)
+    assert found.level is Level.PROBLEM
+    assert "too weak right now" in found.message
+    # No command changes a power supply: this one shows what the Pi says of it.
+    assert found.command == "vcgencmd get_throttled"
+    assert "slowed down at 48 °C" in throttled.message
+    put(bare.root, {ALARM: "0\n", "sys/devices/platform/soc/soc:firmware/get_throttled": "50000\n"})
+    found, _ = power.examine(bare)
+    assert (found.level, "since the Pi was switched on" in found.message) == (Level.WARNING, True)
+    put(bare.root, PI)
+    assert [finding.level for finding in power.examine(bare)] == [Level.OK, Level.OK]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"sys/class/thermal/thermal_zone0/temp": "84000\n"}, "84 °C"),
+        ({"proc/meminfo": "MemAvailable:  20480 kB\n"}, "only 20 MB of memory"),
+        ({"proc/net/wireless": "a\nb\n wlan0: 0000   20.  -82.  -256  0 0\n"}, "-82 dBm"),
+    ],
+)
+def test_heat_want_of_memory_and_weak_wifi_are_warnings(bare: Situation, files: dict[str, str], said: str) -> None:
+    put(bare.root, PI | files)
+    (found,) = (finding for finding in power.examine(bare) if finding.level is not Level.OK)
+    assert (found.level, said in found.message) == (Level.WARNING, True)
+
+
+def test_a_pi_without_picamera2_is_told_how_to_get_it(bare: Situation, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(bare.root, {"sys/firmware/devicetree/base/model": "Raspberry Pi 4 Model B Rev 1.4\0"})
+    monkeypatch.setattr(camera, "_SYSTEM_PYTHON", "/no/python")
+    found, _ = camera.examine(bare, "camera")
+    assert found.level is Level.WARNING
+    assert found.command.endswith("apt-get install -y python3-picamera2")
+
+
+def test_a_dead_pcie_one_is_named(bare: Situation) -> None:
+    put(bare.root, {"sys/class/apex/apex_0/temp": "-87900\n", "dev/apex_0": ""})
+    found = next(iter(edgetpu.examine(bare)))
+    assert found.level is Level.PROBLEM
+    assert "which cannot be" in found.message
+
+
+def test_google_s_old_build_of_the_library_is_warned_of(
+    bare: Situation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "bin"
+    put(programs, {"dpkg-query": "#!/bin/sh\necho installed 16.0\n"})
+    (programs / "dpkg-query").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    warned = [finding for finding in library.examine(bare) if finding.level is Level.WARNING]
+    assert [finding.message.partition(",")[0] for finding in warned] == ["libedgetpu 16.0 is Google's old build"]
+
+
+@pytest.mark.parametrize(
+    ("said", "level", "told"),
+    [
+        ("LoadState=not-found\nActiveState=inactive", Level.OK, "is not installed"),
+        ("LoadState=loaded\nActiveState=active\nStatusText=3 cameras\nNRestarts=0", Level.OK, "runs: 3 cameras"),
+        ("LoadState=loaded\nActiveState=active\nNRestarts=12", Level.WARNING, "started again 12 times"),
+        ("LoadState=loaded\nActiveState=activating\nSubState=auto-restart", Level.WARNING, "auto-restart"),
+        ("LoadState=loaded\nActiveState=inactive", Level.WARNING, "does not run"),
+        ("LoadState=loaded\nActiveState=failed\nExecMainStatus=78", Level.PROBLEM, "its configuration is wrong"),
+    ],
+)
+def test_the_unit_s_state_is_put_into_words(
+    bare: Situation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, level: Level, told: str
+) -> None:
+    programs = tmp_path / "bin"
+    put(programs, {"systemctl": f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n"})
+    (programs / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    *_, found = unit.examine(bare)
+    assert (found.level, told in found.message) == (level, True)
+    assert bool(found.command) is (level is not Level.OK)
+
+
+def test_systemd_that_hangs_is_taken_for_none(bare: Situation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "bin"
+    put(programs, {"systemctl": "#!/bin/sh\nexec sleep 1000\n"})
+    (programs / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    assert unit.properties(replace(bare, patience_s=0.3)) is None
+
+
+def test_a_state_directory_that_the_service_cannot_make_is_made_by_the_command(bare: Situation) -> None:
+    (found,) = disk.examine(replace(bare, state_dir=Path("/var/lib/none/edgedet"), account=NOBODY))
+    assert found.level is Level.WARNING
+    assert "install -d -m 750 -o nobody /var/lib/none/edgedet" in found.command
