@@ -56,6 +56,7 @@ class Driver:
     def __init__(self, options: dict[str, object]) -> None:
         folder = Path(str(options["folder"]))
         self.log = Path(str(options["log"])).open("a")  # noqa: SIM115  # until the process ends, mostly by a kill
+        self.rate = 0.0
         self.number = count(int(str(options.get("first", 0))))
         topics = Topics("pi")
         clock = clock_at(float(str(options.get("speed", 1))))
@@ -90,13 +91,11 @@ class Driver:
 
     async def put_many(self, number: int, per_second: float) -> None:
         began = time.monotonic()
-        late = 0.0
         for done in range(number):
             self.put(EventKind.END)
-            ahead = began + (done + 1) / per_second - time.monotonic()
-            if ahead > 0:
+            if (ahead := began + (done + 1) / per_second - time.monotonic()) > 0:
                 await asyncio.sleep(ahead)
-                late = max(late, began + (done + 1) / per_second - time.monotonic())
+        self.rate = number / (time.monotonic() - began)
         os.fsync(self.log.fileno())
 
     async def obey(self, words: list[str]) -> None:
@@ -110,6 +109,7 @@ class Driver:
         self.say(
             {
                 "done": words[0],
+                "rate": self.rate,
                 "spooled": counts.spooled,
                 "dropped": counts.dropped,
                 "trouble": None if trouble is None else trouble.code,

@@ -100,6 +100,7 @@ async def test_a_network_that_swallows_packets_is_found_out_within_one_and_a_hal
             assert found_s < 1.5 * keepalive_s + 1
             waiting = await delivery.do("put", 200, 100)
             assert waiting["spooled"] >= 200
+            assert waiting["rate"] > 95
             network.pass_on()
             await delivery.until_delivered()
             await heard_all(listener, delivery)
