@@ -144,7 +144,8 @@ def _receive(response: HTTPResponse, part: Path, offset: int, total: int | None,
     done = offset
     progress(done, total)
     with part.open("ab") as file:
-        while chunk := response.read(_CHUNK):
+        # read1: what has arrived is kept, also when the rest of the chunk never does.
+        while chunk := response.read1(_CHUNK):
             done += len(chunk)
             if done > _MOST_BYTES:
                 discard(part)
