@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from edgedet.health import CameraState, DetectorState
@@ -49,9 +50,11 @@ class Attending:
         health: Callable[[], Health],
         stations: Callable[[], Mapping[str, CameraStation]],
         delivery_turns: Callable[[], int],
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`notifier` is told; the others are asked how the daemon is."""
-        self.beats = Beats()
+        """`notifier` is told; the others are asked how the daemon is. `now_s` is a monotonic clock in seconds."""
+        self.beats = Beats(now_s)
+        self._now_s = now_s
         self._settings = settings
         self._health = health
         self._stations = stations
@@ -92,7 +95,7 @@ class Attending:
         while True:
             self._look_at_cameras()
             self._look_at_delivery()
-            self._rate.note(self._frames, asyncio.get_running_loop().time())
+            self._rate.note(self._frames, self._now_s())
             self._attendance.look()
             await asyncio.sleep(tick_s)
 

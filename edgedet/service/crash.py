@@ -158,7 +158,7 @@ def delay_s(runtime_dir: Path, now_s: float | None = None) -> float:
         ends = [float(line) for line in (runtime_dir / "ends").read_text("ascii").split()]
     except (OSError, ValueError):
         return 0.0
-    lately = sum(now_s - end <= _LATELY_S for end in ends)
+    lately = sum(0 <= now_s - end <= _LATELY_S for end in ends)
     return min(_LONGEST_DELAY_S, 2.0 ** (lately - _NO_DELAY_UP_TO)) if lately > _NO_DELAY_UP_TO else 0.0
 
 

@@ -26,11 +26,6 @@ class Notifier:
         environment = os.environ if environment is None else environment
         return cls(environment.get("NOTIFY_SOCKET") or None)
 
-    @property
-    def heard(self) -> bool:
-        """Whether there is anybody to tell."""
-        return self._address is not None
-
     def ready(self, status: str) -> None:
         """The start is done; `status` as for `status`."""
         self._status = status
@@ -66,19 +61,6 @@ class Notifier:
             self._failed = True
         else:
             self._failed = False
-
-
-def watchdog_s(environment: Mapping[str, str] | None = None, pid: int | None = None) -> float | None:
-    """How long systemd waits for a sign of life before it kills, in seconds; None: it does not watch this process."""
-    environment = os.environ if environment is None else environment
-    meant = environment.get("WATCHDOG_PID", "")
-    if meant and meant != str(os.getpid() if pid is None else pid):
-        return None
-    try:
-        microseconds = int(environment.get("WATCHDOG_USEC", ""))
-    except ValueError:
-        return None
-    return microseconds / 1e6 if microseconds > 0 else None
 
 
 def _line(text: str) -> str:

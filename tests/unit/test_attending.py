@@ -1,0 +1,178 @@
+"""The daemon as systemd sees it: its line, and which of its loops are expected to get on."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from edgedet.app.attending import Attending, say_event, status_line
+from edgedet.app.station import CameraStation
+from edgedet.geometry import Box
+from edgedet.health import CameraFacts, CameraState, Code, DetectorFacts, DetectorState, Facts, Health, Reason, reduce
+from edgedet.service.journal import Kind
+from edgedet.service.notify import Notifier
+from edgedet.settings import Settings
+from edgedet.types import Event, EventKind
+
+ANSWERING = DetectorFacts(DetectorState.ANSWERING, "edgetpu", "m.tflite")
+WATCHING = CameraFacts(CameraState.WATCHING)
+
+
+def health(detector: DetectorFacts = ANSWERING, broker: Reason | None = None, **cameras: CameraFacts) -> Health:
+    return reduce(Facts(detector, cameras or {"porch": WATCHING}, broker), "2026-01-01T00:00:00.000Z")
+
+
+def test_the_line_says_that_all_is_well_and_how_fast() -> None:
+    line = status_line(health(porch=WATCHING, yard=WATCHING), 29.84)
+    assert line == "ok: 2 of 2 cameras watching, 29.8 fps on edgetpu"
+
+
+def test_the_line_names_what_is_not_well() -> None:
+    lost = CameraFacts(CameraState.BLIND, Reason("yard", Code.CAMERA_ABSENT, "gone"))
+    unreachable = Reason("broker", Code.BROKER_UNREACHABLE, "no answer")
+    line = status_line(health(broker=unreachable, porch=WATCHING, yard=lost), 5.0)
+    assert (
+        line == "degraded: 1 of 2 cameras watching, 5.0 fps on edgetpu; yard: camera_absent; broker: broker_unreachable"
+    )
+
+
+def test_a_blind_daemon_claims_no_rate() -> None:
+    down = DetectorFacts(DetectorState.DOWN)
+    assert status_line(health(down), 0.0) == "blind: 0 of 1 cameras watching; detector: detector_down"
+
+
+def test_a_camera_that_is_switched_off_is_not_counted() -> None:
+    line = status_line(health(porch=WATCHING, yard=CameraFacts(CameraState.OFF)), None)
+    assert line == "ok: 1 of 1 cameras watching"
+
+
+def test_many_reasons_are_cut_with_their_count() -> None:
+    cameras = {
+        f"camera{number}": CameraFacts(CameraState.BLIND, Reason(f"camera{number}", Code.CAMERA_ABSENT, "gone"))
+        for number in range(5)
+    }
+    assert status_line(health(ANSWERING, None, **cameras), None).endswith("camera2: camera_absent; 2 more")
+
+
+def test_an_object_is_told_with_its_camera_as_a_field(caplog: pytest.LogCaptureFixture) -> None:
+    box = Box(0.1, 0.1, 0.2, 0.2)
+    event = Event("1.1", EventKind.LINE_CROSS, "person", 4, 0.87, 0.9, box, 5, 1, line="gate", direction="in")
+    with caplog.at_level("INFO"):
+        say_event("porch", event)
+    (record,) = caplog.records
+    assert record.getMessage() == "porch: person 4 crosses gate (in) (score 0.87)"
+    assert record.__dict__["edgedet"] == {"kind": Kind.OBJECT, "camera": "porch", "component": "porch", "code": None}
+
+
+@dataclass
+class Daemon:
+    """As much of one as is looked at."""
+
+    state: DetectorState = DetectorState.ANSWERING
+    enabled: bool = True
+    captured: int = 0
+    turns: int = 0
+    now_s: float = 0.0
+    told: list[str] = field(default_factory=list)
+
+    def station(self) -> CameraStation:
+        watch = SimpleNamespace(captured=self.captured, order=SimpleNamespace(enabled=self.enabled))
+        return cast("CameraStation", SimpleNamespace(watch=watch))
+
+
+class Manager(Notifier):
+    """Counts how often systemd hears that the daemon is alive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fed = 0
+
+    def alive(self) -> None:
+        self.fed += 1
+
+
+class Watched:
+    """A daemon being attended to, by a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.daemon = Daemon()
+        self.manager = Manager()
+        source = {"type": "synthetic", "size": [320, 240], "fps": 5}
+        settings = Settings.model_validate({"version": 1, "cameras": {"porch": {"source": source}}})
+        self.attending = Attending(
+            self.manager,
+            lambda: settings,
+            lambda: health(DetectorFacts(self.daemon.state)),
+            lambda: {"porch": self.daemon.station()},
+            lambda: self.daemon.turns,
+            lambda: self.daemon.now_s,
+        )
+
+    async def spend(
+        self, seconds: float, *, frames: bool = False, looked_at: bool = False, delivers: bool = True
+    ) -> bool:
+        """Let time go by; whether the watchdog is fed at its end."""
+        for _ in range(int(seconds / 5)):
+            self.daemon.now_s += 5.0
+            self.daemon.captured += frames
+            self.daemon.turns += delivers
+            if looked_at:
+                self.attending.processed("porch")
+            await self.look()
+        before = self.manager.fed
+        await self.look()
+        return self.manager.fed > before
+
+    async def look(self) -> None:
+        run = asyncio.create_task(self.attending.run(3600.0))
+        await asyncio.sleep(0)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+async def test_a_daemon_that_looks_at_frames_is_alive(watched: Watched) -> None:
+    assert await watched.spend(600, frames=True, looked_at=True)
+
+
+async def test_a_camera_that_gives_no_frames_is_no_lack_of_progress(watched: Watched) -> None:
+    assert await watched.spend(600)
+
+
+async def test_a_detector_that_is_down_is_no_lack_of_progress(watched: Watched) -> None:
+    watched.daemon.state = DetectorState.DOWN
+    assert await watched.spend(600, frames=True)
+
+
+async def test_a_camera_that_is_switched_off_is_no_lack_of_progress(watched: Watched) -> None:
+    watched.daemon.enabled = False
+    assert await watched.spend(600, frames=True)
+
+
+async def test_frames_that_come_and_are_never_looked_at_starve_the_watchdog(watched: Watched) -> None:
+    assert await watched.spend(30, frames=True, looked_at=True)
+    assert await watched.spend(50, frames=True)
+    assert not await watched.spend(30, frames=True)
+    assert await watched.spend(5, frames=True, looked_at=True)
+
+
+async def test_a_delivery_that_stands_still_starves_the_watchdog(watched: Watched) -> None:
+    assert await watched.spend(25, delivers=False)
+    assert not await watched.spend(15, delivers=False)
+
+
+async def test_a_loop_that_stands_still_starves_the_watchdog(watched: Watched) -> None:
+    step = watched.attending.step("stats", 30.0, lambda: None)
+    step()
+    assert await watched.spend(115)
+    assert not await watched.spend(15)
+    step()
+    assert await watched.spend(5)
