@@ -157,16 +157,24 @@ class BoxFilters:
 
     def add(self, measured: Floats) -> None:
         """New boxes at the end, shape (n, 4), of which nothing else is known."""
+        state, stay = self._beginning(measured)
+        self._state = np.concatenate((self._state, state), axis=1)
+        self._stay = np.concatenate((self._stay, stay))
+
+    def restart(self, rows: NDArray[np.intp], measured: Floats) -> None:
+        """Take these boxes for where they were seen, and forget how they came there; shapes as for `correct`."""
+        self._state[:, rows], self._stay[rows] = self._beginning(measured)
+
+    def _beginning(self, measured: Floats) -> tuple[Floats, Floats]:
         scale = _squared_scale(measured)
-        fresh = np.zeros((5, *measured.shape))
-        fresh[0] = measured
-        fresh[2] = self._noise * scale
-        fresh[4] = self._first * scale
-        self._state = np.concatenate((self._state, fresh), axis=1)
+        state = np.zeros((5, *measured.shape))
+        state[0] = measured
+        state[2] = self._noise * scale
+        state[4] = self._first * scale
         stay = np.zeros((len(measured), 4))
         stay[:, :2] = measured[:, :2]
         stay[:, 2] = 1.0
-        self._stay = np.concatenate((self._stay, stay))
+        return state, stay
 
     def keep(self, rows: NDArray[np.intp]) -> None:
         """Forget all others."""

@@ -17,17 +17,15 @@ from numpy.typing import NDArray
 
 from edgedet.assignment import assign
 from edgedet.kalman import BoxFilters, Floats, Motion, centred, completed, in_picture, overlaps
+from edgedet.known import Known
+from edgedet.recovery import estrangement, hidden
+from edgedet.sightings import SAME_PLACE, Sightings
 from edgedet.types import Box, Detection, Track
 
 Rows = NDArray[np.intp]
 
 _LONGEST_STEP_S = 2.0
 """Further ahead nothing can be foretold; the doubt after that long covers whatever is left of a picture."""
-_SAME_BOX = 0.6
-"""Of two boxes of one label and one frame that overlap more, the weaker is the same object once more: the detector's
-own suppression (above 0.7 by default) is made for recall and leaves them."""
-_SAME_PLACE = 0.85
-"""The same for two boxes of different labels: the detector suppresses within a label only."""
 _OUTSIDE = 0.2
 """A track of which less is in the picture has left it."""
 
@@ -66,6 +64,8 @@ class TrackRules:
     """Seconds from the first box on."""
     keep_s: float = 3.0
     """A confirmed object that is not seen is forgotten after so many seconds of looking."""
+    keep_hidden_s: float = 8.0
+    """The same for one that is where another hides it: only the time that it should be seen counts as `keep_s`."""
     keep_tentative_s: float = 0.7
     """The same for one that is not confirmed."""
     keep_outside_s: float = 0.2
@@ -95,46 +95,14 @@ class TrackRules:
     motion: Motion = field(default_factory=Motion)
 
 
-@dataclass(slots=True)
-class _Life:
-    """What is known of one object besides its box."""
-
-    id: int
-    label: str
-    class_id: int
-    score: float
-    first_ns: int
-    seen_ns: int
-    first_s: float
-    seen_s: float
-    hits: int = 1
-    confirmed: bool = False
-    detection: int | None = None
-    votes: dict[tuple[str, int], float] = field(default_factory=dict)
-
-    def see(self, found: Detection, index: int, at_ns: int, now_s: float, faded: float) -> None:
-        """Take in a detection; earlier votes count `faded` of what they did."""
-        for voted in self.votes:
-            self.votes[voted] *= faded
-        vote = (found.label, found.class_id)
-        self.votes[vote] = self.votes.get(vote, 0.0) + found.score
-        if self.votes[vote] > self.votes.get((self.label, self.class_id), 0.0):
-            self.label, self.class_id = vote
-        self.score, self.detection, self.seen_ns, self.seen_s = found.score, index, at_ns, now_s
-
-    def as_track(self, box: Box) -> Track:
-        """What others are told of it."""
-        known = (self.id, self.label, self.class_id, self.score)
-        return Track(*known, box, self.confirmed, self.detection, self.first_ns, self.seen_ns)
-
-
 class ByteTracker(Tracker):
     """Follows objects by where they should be and how much boxes overlap. Nothing of it depends on the frame rate."""
 
     def __init__(self, rules: TrackRules = TrackRules()) -> None:
         self._rules = rules
         self._filters = BoxFilters(rules.motion)
-        self._lives: list[_Life] = []
+        self._lives: list[Known] = []
+        self._last_seen: Floats = np.empty((0, 4))
         self._last_id = 0
         self._last_ns: int | None = None
         # Seconds of looking: blind time and clocks that jump back are not in it.
@@ -148,24 +116,26 @@ class ByteTracker(Tracker):
 
     def update(self, detections: Sequence[Detection], at_ns: int) -> tuple[Track, ...]:
         """See `Tracker`. Boxes that are not numbers or have no area are passed over."""
-        self._pass_time(at_ns)
-        seen = _Seen.of(detections, self._rules)
+        seconds = self._pass_time(at_ns)
+        seen = Sightings.of(detections, self._rules.low_score, self._rules.high_score)
         for life in self._lives:
             life.detection = None
         loose = self._associate(seen, at_ns)
+        loose = self._recover(seen, self._unheld(seen, loose), at_ns)
         self._begin(seen, loose, at_ns)
-        self._end()
+        self._end(seconds)
         return self._tracks()
 
-    def _pass_time(self, at_ns: int) -> None:
+    def _pass_time(self, at_ns: int) -> float:
         seconds = 0.0 if self._last_ns is None else max(0.0, (at_ns - self._last_ns) / 1e9)
         self._last_ns = at_ns
         if seconds > self._rules.forget_s:
             self._keep([])
         self._now_s += seconds
         self._filters.predict(min(seconds, _LONGEST_STEP_S))
+        return seconds
 
-    def _associate(self, seen: _Seen, at_ns: int) -> Rows:
+    def _associate(self, seen: Sightings, at_ns: int) -> Rows:
         """Give known objects their detections. Returns the good detections that are left over."""
         rules = self._rules
         tracks = np.arange(len(self._lives))
@@ -182,7 +152,7 @@ class ByteTracker(Tracker):
         taken = {column for _, column in pairs}
         return np.array([column for column in good.tolist() if column not in taken], dtype=np.intp)
 
-    def _misfits(self, seen: _Seen) -> Floats:
+    def _misfits(self, seen: Sightings) -> Floats:
         """How badly each box fits each track, see `TrackRules`; infinite where it cannot be; shape (tracks, boxes)."""
         rules = self._rules
         expected = in_picture(self._filters.boxes)
@@ -196,44 +166,86 @@ class ByteTracker(Tracker):
         misfits += rules.other_label_misfit * (classes[:, None] != seen.classes)
         return misfits
 
-    def _see(self, seen: _Seen, pairs: list[tuple[int, int]], at_ns: int) -> None:
+    def _see(self, seen: Sightings, pairs: list[tuple[int, int]], at_ns: int) -> None:
         rows = np.array([row for row, _ in pairs], dtype=np.intp)
         columns = np.array([column for _, column in pairs], dtype=np.intp)
         measured = completed(seen.corners[columns], self._filters.boxes[rows])
         trust = np.clip(seen.scores[columns] / self._rules.high_score, 0.2, 1.0)
         self._filters.correct(rows, measured, trust)
+        self._note(seen, pairs, at_ns)
+
+    def _note(self, seen: Sightings, pairs: list[tuple[int, int]], at_ns: int) -> None:
+        """Write down who was seen where; the filters know it already."""
+        rows = [row for row, _ in pairs]
+        self._last_seen[rows] = self._filters.boxes[rows]
         for row, column in pairs:
             life = self._lives[row]
             faded = math.exp((life.seen_s - self._now_s) / self._rules.vote_memory_s)
             life.see(seen.detections[column], seen.index[column], at_ns, self._now_s, faded)
             life.hits += bool(seen.good[column])
 
-    def _begin(self, seen: _Seen, loose: Rows, at_ns: int) -> None:
-        """Start a track for what belongs to nothing known."""
+    def _unheld(self, seen: Sightings, loose: Rows) -> Rows:
+        """Boxes that are good enough to be something new, and no second ones of what has its box already."""
         fresh = loose[seen.scores[loose] >= self._rules.new_score]
         held = [row for row, life in enumerate(self._lives) if life.detection is not None]
-        if len(fresh) and held:
-            doubled = overlaps(in_picture(self._filters.boxes[held]), seen.corners[fresh])
-            classes = np.array([self._lives[row].class_id for row in held])
-            limits = np.where(classes[:, None] == seen.classes[fresh], self._rules.double_overlap, _SAME_PLACE)
-            fresh = fresh[~(doubled > limits).any(axis=0)]
+        if not len(fresh) or not held:
+            return fresh
+        doubled = overlaps(in_picture(self._filters.boxes[held]), seen.corners[fresh])
+        classes = np.array([self._lives[row].class_id for row in held])
+        limits = np.where(classes[:, None] == seen.classes[fresh], self._rules.double_overlap, SAME_PLACE)
+        return fresh[~(doubled > limits).any(axis=0)]
+
+    def _recover(self, seen: Sightings, fresh: Rows, at_ns: int) -> Rows:
+        """Give lost objects the boxes that they may be after all. Returns the others."""
+        lost = np.array([r for r, life in enumerate(self._lives) if life.confirmed and life.detection is None], np.intp)
+        if not len(fresh) or not len(lost):
+            return fresh
+        unseen_s = np.array([self._now_s - self._lives[row].seen_s for row in lost.tolist()])
+        found = centred(seen.corners[fresh])
+        strange = estrangement(self._filters.boxes[lost], self._last_seen[lost], unseen_s, found)
+        classes = np.array([self._lives[row].class_id for row in lost.tolist()])
+        strange[classes[:, None] != seen.classes[fresh]] = np.inf
+        pairs = assign(strange, 1.0)
+        if not pairs:
+            return fresh
+        rows = lost[[row for row, _ in pairs]]
+        columns = [column for _, column in pairs]
+        self._filters.restart(rows, found[columns])
+        self._note(seen, list(zip(rows.tolist(), fresh[columns].tolist(), strict=True)), at_ns)
+        return np.delete(fresh, columns)
+
+    def _begin(self, seen: Sightings, fresh: Rows, at_ns: int) -> None:
+        """Start a track for what belongs to nothing known."""
         if not len(fresh):
             return
-        self._filters.add(centred(seen.corners[fresh]))
+        boxes = centred(seen.corners[fresh])
+        self._filters.add(boxes)
+        self._last_seen = np.concatenate((self._last_seen, boxes))
         for column in fresh.tolist():
             found = seen.detections[column]
             self._last_id += 1
-            life = _Life(
+            life = Known(
                 self._last_id, found.label, found.class_id, found.score, at_ns, at_ns, self._now_s, self._now_s
             )
             life.see(found, seen.index[column], at_ns, self._now_s, 1.0)
             self._lives.append(life)
 
-    def _end(self) -> None:
+    def _wait_for_hidden(self, seconds: float) -> None:
+        """Let the time not count for who may be behind another."""
+        lost = [row for row, life in enumerate(self._lives) if life.confirmed and life.detection is None]
+        there = [row for row, life in enumerate(self._lives) if life.confirmed and life.detection is not None]
+        if not lost or not there:
+            return
+        corners = in_picture(self._filters.boxes)
+        for row in np.array(lost)[hidden(corners[lost], corners[there])].tolist():
+            self._lives[row].hidden_s += seconds
+
+    def _end(self, seconds: float) -> None:
         """Confirm what has been seen long enough, and forget what has not been seen for too long."""
         rules = self._rules
         if not self._lives:
             return
+        self._wait_for_hidden(seconds)
         boxes = self._filters.boxes
         inside = in_picture(boxes)
         shown = np.prod(np.maximum(0.0, inside[:, 2:] - inside[:, :2]), axis=1) / (boxes[:, 2] * boxes[:, 3])
@@ -243,6 +255,7 @@ class ByteTracker(Tracker):
             old_enough = self._now_s - life.first_s >= rules.confirm_s
             life.confirmed |= seen and old_enough and life.hits >= rules.confirm_hits
             keep_s = rules.keep_s if life.confirmed else rules.keep_tentative_s
+            keep_s = min(keep_s + life.hidden_s, max(keep_s, rules.keep_hidden_s))
             if share < _OUTSIDE:
                 keep_s = min(keep_s, rules.keep_outside_s)
             if seen or self._now_s - life.seen_s <= keep_s:
@@ -253,43 +266,11 @@ class ByteTracker(Tracker):
     def _keep(self, rows: list[int]) -> None:
         self._filters.keep(np.array(rows, dtype=np.intp))
         self._lives = [self._lives[row] for row in rows]
+        self._last_seen = self._last_seen[rows]
 
     def _tracks(self) -> tuple[Track, ...]:
         boxes = in_picture(self._filters.boxes).tolist()
         return tuple(life.as_track(Box(*corners)) for life, corners in zip(self._lives, boxes, strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The detections of a frame that can be used."""
-
-    detections: list[Detection]
-    index: list[int]
-    """Where each is in what the tracker was given."""
-    corners: Floats
-    scores: Floats
-    classes: NDArray[np.int64]
-    good: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, detections: Sequence[Detection], rules: TrackRules) -> _Seen:
-        """Those with a score and an area; of two of any labels in one place only the better."""
-        corners = np.array([(d.box.x1, d.box.y1, d.box.x2, d.box.y2) for d in detections]).reshape(-1, 4)
-        scores = np.minimum(1.0, np.array([d.score for d in detections], dtype=np.float64))
-        corners = np.clip(corners, 0.0, 1.0)
-        sides = corners[:, 2:] - corners[:, :2]
-        # Comparisons with NaN are false.
-        usable = np.flatnonzero((scores >= rules.low_score) & (sides > 1e-4).all(axis=1))
-        usable = usable[np.argsort(-scores[usable], kind="stable")]
-        corners = corners[usable]
-        if len(usable) > 1:
-            labels = np.array([detections[index].class_id for index in usable.tolist()])
-            limits = np.where(labels[:, None] == labels, _SAME_BOX, _SAME_PLACE)
-            double = np.triu(overlaps(corners, corners) > limits, 1).any(axis=0)
-            usable, corners = usable[~double], corners[~double]
-        kept = [detections[index] for index in usable.tolist()]
-        classes = np.array([d.class_id for d in kept], dtype=np.int64)
-        return cls(kept, usable.tolist(), corners, scores[usable], classes, scores[usable] >= rules.high_score)
 
 
 def _pairs(costs: Floats, rows: Rows, columns: Rows, limit: float) -> list[tuple[int, int]]:

@@ -30,7 +30,9 @@ class _Margin:
 
 
 _BESIDE = _Margin(0.04, 0.004, 0.015)
-"""So far from the line an object is on one side of it; between the two margins it is where it was."""
+"""So far from the line an object is on one side of it; nearer it is where it was."""
+_BACK_SHARE = 0.5
+"""Of that margin: only a sighting that is nearer to the line than this begins the wait on the other side anew."""
 _BEYOND = _Margin(0.15, 0.015, 0.05)
 """So far from the line no trembling reaches: it has crossed at once."""
 
@@ -71,7 +73,7 @@ class Passage:
             self._side = side if distance >= _BESIDE.of(extent) * _FIRST_SHARE else 0
         elif distance >= _BEYOND.of(extent):
             return self._settle(side)
-        elif distance < _BESIDE.of(extent):
+        elif distance < _BESIDE.of(extent) * (1.0 if self._turned is None else _BACK_SHARE):
             self._turned = None
         elif self._turned is None:
             self._turned = (side, now_ns)

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgedet.events.crossings import Direction, Passage
 from edgedet.events.evidence import Evidence
-from edgedet.events.ground import Ground, Line, nanoseconds
+from edgedet.events.ground import Ground, Line, Zone, nanoseconds
 from edgedet.events.rest import Rest
 from edgedet.events.stays import Stay, Step
 from edgedet.geometry import intersection_over_union
@@ -57,6 +57,7 @@ class Life:
         """What it is called in events and counts."""
         self.unseen_since_blind = False
         self._track = track
+        self._sighting: tuple[Box, int] | None = None
         self._started_ns = track.first_ns
         self._ground = ground
         self._told = _Told(track.label, 0)
@@ -92,6 +93,7 @@ class Life:
 
     def forget_way(self) -> None:
         """Nobody has looked for long: how it came to where it is next is not known, and no crossing."""
+        self._sighting = None
         for passage in self._passages.values():
             passage.forget()
 
@@ -127,6 +129,8 @@ class Life:
         else:
             self._rename(moment)
         events += self._move(track.box if seen else None, moment)
+        if seen:
+            self._sighting = (track.box, moment.now_ns)
         if self.id is not None:
             if self._crossed:
                 events += self._tell_crossings(moment.at_ns)
@@ -172,11 +176,12 @@ class Life:
         left: list[str] = []
         come: list[str] = []
         label, now_ns, told = self.label, moment.now_ns, self.id is not None
-        within = None
+        within = passed_ns = None
         for zone, stay in zip(self._ground.zones, self._stays.values(), strict=True):
             if box is not None:
                 within = (zone.labels is None or label in zone.labels) and zone.area.holds(box, zone.anchor)
-            step = stay.step(zone, now_ns, within=within, told=told)
+                passed_ns = None if within is stay.within else self._passed_ns(zone, box, now_ns)
+            step = stay.step(zone, now_ns, within=within, told=told, passed_ns=passed_ns)
             if step is not None:
                 (come if step is Step.ENTER else left).append(zone.name)
         if not left and not come:
@@ -186,6 +191,14 @@ class Life:
             *(self._event(EventKind.ZONE_LEAVE, moment.at_ns, zone=name) for name in left),
             *(self._event(EventKind.ZONE_ENTER, moment.at_ns, zone=name) for name in come),
         ]
+
+    def _passed_ns(self, zone: Zone, box: Box, now_ns: int) -> int | None:
+        """When it passed the zone's edge on its straight way from its last sighting; None: not on such a way."""
+        if self._sighting is None:
+            return None
+        before, before_ns = self._sighting
+        share = zone.area.passed(before, box, zone.anchor)
+        return None if share is None else before_ns + round(share * (now_ns - before_ns))
 
     def _cross(self, box: Box | None, now_ns: int) -> None:
         for line, passage in zip(self._ground.lines, self._passages.values(), strict=True):

@@ -19,39 +19,53 @@ class Step(Enum):
 class Stay:
     """What is known of one object in one zone. Times are nanoseconds of looking, see `Lives`."""
 
-    __slots__ = ("_sightings", "_since_ns", "_visit_ns", "_within", "entered")
+    __slots__ = ("_passed_ns", "_sightings", "_since_ns", "_visit_ns", "entered", "within")
 
     def __init__(self, now_ns: int) -> None:
         self.entered = False
         """Its coming was told, its going not yet."""
-        self._within = False
+        self.within = False
+        """Where it was last seen."""
         self._since_ns = now_ns
+        self._passed_ns = now_ns
         self._sightings = 0
         self._visit_ns: int | None = None
 
-    def step(self, zone: Zone, now_ns: int, *, within: bool | None, told: bool) -> Step | None:
+    def step(
+        self, zone: Zone, now_ns: int, *, within: bool | None, told: bool, passed_ns: int | None = None
+    ) -> Step | None:
         """Take a frame in which the object is in the area or not; None: it was not seen in it.
 
         What is not seen stays where it was. A single sighting inside brings nobody in, however long ago it is.
-        Before an object is `told` of at all, its time in the area runs, and nothing more.
+        Before an object is `told` of at all, its time in the area runs, and nothing more. `passed_ns` is when it came
+        to the side that it is on now, where that was before it was seen there.
         """
         if within is not None:
-            if within is not self._within:
-                self._within, self._since_ns, self._sightings = within, now_ns, 0
+            if within is not self.within:
+                self.within, self._since_ns, self._sightings = within, now_ns, 0
+                self._passed_ns = now_ns if passed_ns is None else passed_ns
             self._sightings += 1
-        if not self._within:
+        if not self.within:
             return None if self._visit_ns is None else self._outside(zone, now_ns)
         if self._visit_ns is None:
-            self._visit_ns = now_ns
+            self._visit_ns = self._passed_ns
         if self.entered or not told or (within is None and self._sightings < _LEAST_SIGHTINGS):
             return None
-        if now_ns - self._since_ns < zone.inertia_ns or now_ns - self._visit_ns < zone.dwell_ns:
+        if not self._holds(zone.inertia_ns, now_ns) or now_ns - self._visit_ns < zone.dwell_ns:
             return None
         self.entered = True
         return Step.ENTER
 
+    def _holds(self, inertia_ns: int, now_ns: int) -> bool:
+        """Whether it has been on its side for so long.
+
+        From when it passed the edge on, if it was seen on that side twice: once may be a box that is wrong.
+        """
+        since_ns = self._passed_ns if self._sightings >= _LEAST_SIGHTINGS else self._since_ns
+        return now_ns - since_ns >= inertia_ns
+
     def _outside(self, zone: Zone, now_ns: int) -> Step | None:
-        if now_ns - self._since_ns < zone.inertia_ns:
+        if not self._holds(zone.inertia_ns, now_ns):
             return None
         self._visit_ns = None
         if not self.entered:

@@ -89,14 +89,17 @@ def play(moments: Sequence[Moment], tracking: Tracking) -> Play:
     ids = count(1)
     lives = Lives(EventRules(Filters(0.4), ZONES, LINES), lambda _: str(next(ids)))
     played = Play()
+    whose: dict[int, int | None] = {}
     for frame, moment in enumerate(moments):
         stamp = FrameStamp(frame, moment.at_ns, moment.at_s, 640, 480)
         tracks = tracking(moment)
         for track in tracks:
+            # What is not seen is whose it was: where its box is meanwhile, is a guess.
             if track.detection is not None:
-                played.seen_s.setdefault(_whose(track.box, moment), []).append(moment.at_s)
+                whose[track.id] = _whose(track.box, moment)
+                played.seen_s.setdefault(whose[track.id], []).append(moment.at_s)
         for event in lives.observe(tracks, stamp, moment.at_ns):
-            played.told.append(Told(moment.at_s, event, _whose(event.box, moment)))
+            played.told.append(Told(moment.at_s, event, whose.get(event.track_id)))
     return played
 
 
@@ -139,13 +142,15 @@ class Judge:
         """Each clear coming into a zone, and when it was told."""
         for zone in ZONES:
             for visit in visits(self.ways, zone):
-                due_s = self.first_look(visit.object_id, visit.from_s) + max(zone.dwell_s, zone.inertia_s)
+                wait_s = max(zone.dwell_s, zone.inertia_s)
+                due_s = self.first_look(visit.object_id, visit.from_s) + wait_s
                 until_s = self.latest(visit.object_id, due_s)
                 if visit.to_s > until_s and self._is_clear(visit, zone, visit.from_s, until_s):
                     told = self._told(EventKind.ZONE_ENTER, visit.object_id, visit.from_s - EARLY_S, visit.to_s)
                     told = [each for each in told if each.event.zone == zone.name]
                     since_s = max([due_s, *(self.new_s[each.event.id] for each in told)])
-                    yield Due(visit, due_s - EARLY_S, self.latest(visit.object_id, since_s)), told
+                    # The wait runs from the edge on, not from the first look beyond it.
+                    yield Due(visit, visit.from_s + wait_s - EARLY_S, self.latest(visit.object_id, since_s)), told
 
     def exits(self) -> Iterator[tuple[Due, list[Told]]]:
         """Each clear walk out of a zone, and when it was told."""
@@ -158,7 +163,7 @@ class Judge:
                 if self._is_clear(visit, zone, visit.to_s, until_s):
                     told = self._told(EventKind.ZONE_LEAVE, visit.object_id, visit.to_s - EARLY_S, due_s + 4.0)
                     told = [each for each in told if each.event.zone == zone.name]
-                    yield Due(visit, due_s - EARLY_S, until_s), told
+                    yield Due(visit, visit.to_s + zone.inertia_s - EARLY_S, until_s), told
 
     def passages(self) -> Iterator[tuple[Due, list[Told]]]:
         """Each clear crossing of a line, and when it was told."""
@@ -232,8 +237,8 @@ def test_with_the_real_tracker_on_noisy_boxes_too() -> None:
         was_due, was_wrong = really_tracked(scene).wrong()
         due += was_due
         wrong += [f"{scene.name}: {line}" for line in was_wrong]
-    # What is left are objects that the tracker took for new ones behind another.
-    assert len(wrong) <= 0.03 * due, "\n".join(wrong)
+    assert due > 400
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("scene", tracking_scenes(), ids=lambda scene: scene.name)

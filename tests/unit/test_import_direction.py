@@ -27,6 +27,9 @@ FLOORS = (
         "settings",
         "assignment",
         "kalman",
+        "known",
+        "recovery",
+        "sightings",
         "tracking",
         "events",
         "models",
@@ -45,8 +48,10 @@ MAY_IMPORT_A_NEIGHBOUR = {
     "geometry": {"types"},
     # A driver's settings lie in its own file; the configuration asks the folder which drivers there are.
     "settings": {"cameras"},
-    # The tracker and its mathematics: two files that nothing else needs.
-    "tracking": {"assignment", "kalman"},
+    # The tracker, what it works with, and its mathematics: files that nothing else needs.
+    "tracking": {"assignment", "kalman", "known", "recovery", "sightings"},
+    "recovery": {"kalman"},
+    "sightings": {"kalman"},
     # The stages hand frames from one worker to the next.
     "pipeline": {"workers"},
 }

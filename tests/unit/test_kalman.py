@@ -144,3 +144,15 @@ def test_a_box_is_cut_at_the_edge_of_the_picture() -> None:
 def test_what_the_edge_cuts_off_is_added_beyond_it(corners: list[float], whole: list[float]) -> None:
     expected = np.array([[0.5, 0.5, 0.1, 0.2]])
     assert completed(np.array([corners]), expected)[0] == pytest.approx(whole)
+
+
+def test_what_begins_anew_is_where_it_was_seen_and_may_go_anywhere() -> None:
+    filters = filters_of(PLACE)
+    for number in range(20):
+        filters.predict(0.1)
+        filters.correct(np.array([0]), PLACE + np.array([0.01 * number, 0.0, 0.0, 0.0]), np.ones(1))
+    elsewhere = PLACE - np.array([0.1, 0.0, 0.0, 0.0])
+    filters.restart(np.array([0]), elsewhere)
+    assert filters.boxes == pytest.approx(elsewhere)
+    filters.predict(0.5)
+    assert filters.boxes == pytest.approx(elsewhere)

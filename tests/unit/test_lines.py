@@ -55,6 +55,17 @@ def test_a_walk_with_a_tremble_is_one_crossing(fps: float, seed: int) -> None:
     assert crossings(Stage(rules(lines=[GATE]), fps=fps).play(8.0, Actor(way))) == ["in"]
 
 
+def test_who_goes_on_slowly_right_behind_the_line_has_crossed_though_a_box_is_wrong() -> None:
+    # Two sightings clearly beyond, then one that is not quite: nearer to the line, and still beyond it.
+    feet = (0.48, 0.49, 0.51, 0.514, 0.507, 0.514)
+
+    def way(at_s: float) -> Point:
+        return 0.5, feet[max(0, min(round(at_s * 5.0) - 5, 5))]
+
+    stage = Stage(rules(lines=[GATE]), fps=5.0).play(3.0, Actor(way))
+    assert stage.when("line_cross gate in") == [1.8]
+
+
 def test_to_and_fro_are_two_crossings() -> None:
     back = path((0.0, 0.5, 0.3), (3.0, 0.5, 0.7), (6.0, 0.5, 0.3))
     stage = Stage(rules(lines=[GATE])).play(7.0, Actor(back))

@@ -228,6 +228,58 @@ def test_a_parked_car_is_one_track_all_night(watch: Watch) -> None:
     assert watch.follow(600.0, 1.0, lambda t: [seen(0.5, label="car")] if t % 7 > 1.5 else []) == [1]
 
 
+@pytest.mark.parametrize("fps", RATES)
+def test_who_stood_for_long_and_walks_off_is_the_same(fps: float) -> None:
+    def where(t: float) -> list[Detection]:
+        # From the side a walker is three times as wide as somebody who waits.
+        waits = Detection("person", 0, 0.8, Box(0.48, 0.4, 0.52, 0.6))
+        return [waits] if t < 6.0 else [seen(0.5 - 0.12 * (t - 6.0))]
+
+    assert Watch().follow(9.0, fps, where) == [1]
+
+
+def test_who_walks_off_in_frames_that_nobody_saw_is_the_same(watch: Watch) -> None:
+    watch.looks(30, seen(0.5))
+    watch.looks(2)
+    assert only(watch.look(seen(0.62))).id == 1
+
+
+def test_what_appears_far_from_a_lost_one_is_something_new(watch: Watch) -> None:
+    watch.looks(30, seen(0.5))
+    watch.looks(2)
+    assert [track.id for track in watch.look(seen(0.8))] == [1, 2]
+
+
+def test_a_lost_dog_is_no_person(watch: Watch) -> None:
+    watch.looks(30, seen(0.5, label="dog"))
+    watch.looks(2)
+    assert [track.id for track in watch.look(seen(0.62))] == [1, 2]
+
+
+def test_a_lost_one_is_not_taken_for_another_that_is_still_seen(watch: Watch) -> None:
+    watch.looks(30, seen(0.5), seen(0.62))
+    assert [track.detection for track in watch.looks(2, seen(0.62))] == [None, 0]
+
+
+def behind_another(hidden_s: float) -> tuple[Watch, int]:
+    """Somebody is seen for three seconds, and is then out of sight behind somebody nearer."""
+    watch = Watch()
+    behind = seen(0.5, 0.5, wide=0.08)
+    ways = [0.8] * 15 + [0.8 - 0.03 * step for step in range(11)]
+    for x in ways:
+        watch.look(*([behind] if x > 0.6 else []), seen(x, 0.55, wide=0.16))
+    watch.looks(round(hidden_s / 0.2), seen(0.5, 0.55, wide=0.16))
+    return watch, len(watch.tracks)
+
+
+def test_who_is_hidden_by_another_is_remembered_for_longer_but_not_for_ever() -> None:
+    watch, remembered = behind_another(RULES.keep_s + 2.0)
+    assert remembered == 2
+    assert [track.id for track in watch.look(seen(0.5, 0.5, wide=0.08), seen(0.4, 0.55, wide=0.16))] == [1, 2]
+    _, remembered = behind_another(RULES.keep_hidden_s + 2.0)
+    assert remembered == 1
+
+
 # --- labels ---------------------------------------------------------------------------------------------------------
 
 

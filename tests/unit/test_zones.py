@@ -89,6 +89,30 @@ def test_coming_and_going_are_told_once_and_on_time(fps: float, dwell_s: float, 
     assert 0.0 <= left - 6.0 - inertia_s <= 2.0 / fps
 
 
+@pytest.mark.parametrize("anchor", ["bottom", "centre", "any"])
+def test_a_way_between_two_boxes_passes_the_edge_where_it_does(anchor: Anchor) -> None:
+    area = Area(((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)))
+    left, right = Box(0.1, 0.4, 0.3, 0.6), Box(0.7, 0.4, 0.9, 0.6)
+    first = {"bottom": 0.5, "centre": 0.5, "any": 1 / 3}[anchor]
+    assert area.passed(left, right, anchor) == pytest.approx(first, abs=0.02)
+    assert area.passed(right, left, anchor) == pytest.approx(1.0 - first, abs=0.02)
+    assert area.passed(left, left, anchor) is None
+
+
+def test_the_wait_runs_from_the_edge_on_however_long_nobody_looked_meanwhile() -> None:
+    # Over the edge at 2 s and at 6 s, and not seen for a second each time.
+    way = path((0.0, 0.0, 0.9), (4.0, 0.8, 0.9), (8.0, 0.0, 0.9))
+    hidden = Actor(way, hidden=lambda at_s: 1.8 < at_s < 2.7 or 5.8 < at_s < 6.7)
+    stage = Stage(rules(zones=[SQUARE])).play(8.0, hidden)
+    assert stage.when("zone_enter square") == [2.8]
+    assert stage.when("zone_leave square") == [6.8]
+
+
+def test_one_box_that_is_wrong_after_a_gap_is_no_coming() -> None:
+    wrong = Actor(lambda at_s: (0.6 if 2.95 < at_s < 3.05 else 0.3, 0.9), hidden=lambda at_s: 2.0 < at_s < 2.95)
+    assert Stage(rules(zones=[SQUARE])).play(6.0, wrong).kinds == ["new"]
+
+
 def test_a_zone_is_passed_unnoticed_by_what_is_in_it_for_less_than_its_dwell_time() -> None:
     stage = Stage(rules(zones=[replace(SQUARE, dwell_s=5.0)])).play(9.0, Actor(VISIT))
     assert not [kind for kind in stage.kinds if kind.startswith("zone")]
