@@ -133,7 +133,7 @@ def keep(ended: Ended, runtime_dir: Path, state_dir: Path, *, version: str, boot
             remember.unlink(missing_ok=True)
             return None
         with remember.open("a", encoding="ascii") as stream:
-            stream.write(f"{time.monotonic():.1f}\n")
+            stream.write(f"{time.monotonic()!r}\n")
         folder = state_dir / "last-words"
         folder.mkdir(parents=True, exist_ok=True)
         now = datetime.now(UTC)
