@@ -1,0 +1,36 @@
+"""Builds edgedet's Debian packages for the tests, from this source or from one that was changed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+_PARTS = ("edgedet", "deploy", "systemd", "config", "docs", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")
+
+
+def build_package(
+    into: Path, suite: str, architecture: str, *, version: str | None = None, source: Path = SOURCE
+) -> Path:
+    """The .deb, in the folder `into`; takes some 20 s."""
+    command: list[str | Path] = [sys.executable, source / "deploy/debian/build.py", "--fast", "--into", into]
+    command += ["--suite", suite, "--architecture", architecture, *([f"--version={version}"] if version else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.split("  ")[0])
+
+
+def changed_source(folder: Path) -> Path:
+    """A copy of the source in which the key `keepalive_s` has another name and its old one is not known any more."""
+    for part in _PARTS:
+        path = SOURCE / part
+        if path.is_dir():
+            shutil.copytree(path, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            folder.mkdir(exist_ok=True)
+            shutil.copy(path, folder / part)
+    for file in (*(folder / "edgedet").rglob("*.py"), folder / "config/edgedet.yaml"):
+        file.write_text(file.read_text(encoding="utf-8").replace("keepalive_s", "keep_alive_for_s"), encoding="utf-8")
+    return folder
