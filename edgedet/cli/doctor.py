@@ -63,12 +63,20 @@ def _read(file: Path | None) -> Reading:
     from edgedet.doctor.examination import answer_of
     from edgedet.doctor.situation import service_account
 
-    if file is None and DEFAULT_PATH.exists():
+    if file is None and _is_there(DEFAULT_PATH):
         file = DEFAULT_PATH
     reading = answer_of(lambda: read(file, service_account()), _READING_S)
     if reading is None:
         raise EdgedetError(f"{file} or its models cannot be read within {_READING_S:g} s", hint="Look at that disk.")
     return reading
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except PermissionError:
+        hint = "It holds addresses and passwords: sudo edgedet doctor"
+        raise EdgedetError(f"{file} may not be read by this user", hint=hint) from None
 
 
 def _body(reading: Reading, findings: list[Finding]) -> dict[str, object]:
@@ -141,10 +149,10 @@ def _show(findings: list[Finding]) -> None:
         before = finding.subject
         console.print(row)
         if finding.advice:
-            console.print(Padding(Text(finding.advice, "dim"), (0, 0, 0, width + 4)))
+            console.print(Padding(Text(finding.advice, "dim"), (0, 0, 0, width + 3)))
         if finding.command:
             # Not wrapped by us: a line that the terminal folds is copied as one.
-            console.print(Text.assemble(" " * (width + 4), ("$ ", "dim"), (finding.command, "cyan")), soft_wrap=True)
+            console.print(Text.assemble(" " * (width + 3), ("$ ", "dim"), (finding.command, "cyan")), soft_wrap=True)
     worst = max(findings, key=lambda finding: list(_MARKS).index(finding.level))
     console.print(Text(f"\n{_summary(findings)}", _MARKS[worst.level][1]))
 

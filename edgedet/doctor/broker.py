@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from edgedet.app import composition
-from edgedet.doctor.finding import Finding, as_root, ok, problem
+from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
 from edgedet.errors import BrokerError, ConfigError
 from edgedet.outputs.link import BrokerRefused, Link, ProtocolUnsupported
 from edgedet.outputs.messages import Will
@@ -50,6 +51,11 @@ def examine(situation: Situation) -> Iterator[Finding]:
     unreadable = _unreadable(mqtt, situation.account)
     if unreadable is not None:
         yield unreadable
+    secret = situation.root / _CREDENTIAL
+    if connection.password is None and _is_closed(secret):
+        command = f"sudo edgedet doctor -c {shlex.quote(str(situation.config))}"
+        yield warning(SUBJECT, f"not tried: {secret} may not be read by this user", "", command)
+        return
     topics = Topics(device, mqtt.topic_prefix)
     limit_s = min(_PATIENCE_S, situation.patience_s)
     try:
@@ -81,6 +87,17 @@ def _connection(situation: Situation, mqtt: MqttSettings, device: str) -> Connec
     except (OSError, UnicodeDecodeError):
         return connection
     return dataclasses.replace(connection, password=password or None)
+
+
+def _is_closed(secret: Path) -> bool:
+    """Whether there is a password that only others may read."""
+    try:
+        secret.open("rb").close()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _unreadable(mqtt: MqttSettings, account: Account) -> Finding | None:
@@ -142,12 +159,23 @@ def _start(situation: Situation, connection: Connection) -> str:
     here = connection.host in _HERE
     if not here:
         return f"ping -c 3 {shlex.quote(connection.host)}; nc -zv {shlex.quote(connection.host)} {connection.port}"
+    systemd = (situation.root / "run/systemd/system").is_dir()
+    if _listens(connection):
+        if connection.tls:
+            return f"openssl s_client -connect {connection.host}:{connection.port} -brief </dev/null"
+        return as_root("systemctl restart mosquitto" if systemd else f"ss -ltnp sport = :{connection.port}")
     program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if (situation.root / "run/systemd/system").is_dir():
-        start = "systemctl enable --now mosquitto"
-    else:
-        start = f"{program or 'mosquitto'} -d -p {connection.port}"
+    start = "systemctl enable --now mosquitto" if systemd else f"{program or 'mosquitto'} -d -p {connection.port}"
     return as_root(start) if program else as_root("apt-get install -y mosquitto", start)
+
+
+def _listens(connection: Connection) -> bool:
+    """Whether somebody takes connections there, though it does not speak MQTT with us."""
+    try:
+        socket.create_connection((connection.host, connection.port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def _allow(situation: Situation, user: str, base: str) -> str:

@@ -68,8 +68,15 @@ def _valid(file: Path, loaded: Loaded, account: Account) -> Iterator[Finding]:
 def _wrong(file: Path, error: ConfigError, account: Account) -> Finding:
     command = f"edgedet check -c {shlex.quote(str(file))}"
     advice = error.hint
-    if not file.exists():
+    try:
+        file.open("rb").close()
+    except PermissionError:
+        command = f"sudo edgedet doctor -c {shlex.quote(str(file))}"
+        return problem(SUBJECT, error.message, "It holds addresses and passwords.", command)
+    except FileNotFoundError:
         return problem(SUBJECT, error.message, advice, _start_one(file))
+    except OSError:
+        return problem(SUBJECT, error.message, advice, f"ls -ld {shlex.quote(str(file))}")
     try:
         exposed = exposed_passwords(read_document(file, os.environ))
     except ConfigError:

@@ -91,5 +91,6 @@ class Situation:
     account: Account
     root: Path = Path("/")
     """Where /sys, /proc, /dev, /run and /etc/mosquitto are looked for."""
-    patience_s: float = 11.0
-    """How long a single look at anything may take; several go on at once."""
+    patience_s: float = 10.0
+    """How long a single look at anything may take. A camera is looked at twice in a row, for its interpreter and for
+    its picture, and both have to end before `examination.LIMIT_S`."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SUBJECT = "service"
 UNIT = "edgedet.service"
 _KEYS = ("LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "ExecMainStatus", "NRestarts", "StatusText")
-_PATIENCE_S = 5.0
+_PATIENCE_S = 3.0
 _MANY_RESTARTS = 3
 
 

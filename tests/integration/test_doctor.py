@@ -156,6 +156,8 @@ def test_a_broker_that_accepts_and_never_answers_is_named_in_time(folder: Path) 
         found = wrong(look(write(folder, mqtt=f"url: '{broker.url}'"), "broker"))
         broker.thaw()
     assert "does not answer within" in found.message
+    # Whose port it is: starting another broker would not help.
+    assert f"ss -ltnp sport = :{broker.port}" in found.command
 
 
 @as_root_only

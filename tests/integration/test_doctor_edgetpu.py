@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,7 @@ def device(built_edgetpu: Path, folder: Path) -> Iterator[SoftwareEdgeTpu]:
     """A software Edge TPU that computes what the bundled model does."""
     made = SoftwareEdgeTpu(built_edgetpu, folder)
     with Twin(BUNDLED_MODEL) as twin:
-        made.script(twin=twin.path)
+        made.script(twin=str(twin.path))
         yield made
 
 
@@ -67,9 +69,7 @@ def situation(folder: Path, library: Path, account: Account | None = None, patie
         "cameras:\n  porch:\n    source: {type: synthetic}\n"
     )
     found = read(file, account or service_account(), folder / "root").situation
-    return Situation(
-        found.config, found.loaded, found.model, found.mistake, found.state_dir, found.account, found.root, patience_s
-    )
+    return replace(found, patience_s=patience_s)
 
 
 def look(where: Situation, *names: str) -> list[Finding]:
@@ -206,3 +206,32 @@ def test_one_that_the_service_may_not_open_is_named_and_opened_by_the_command(
     assert done.returncode == 0, done.stderr
     after = Account("nobody", 65534, frozenset(int(group) for group in done.stdout.split()))
     assert wrong(look(situation(folder, device.library, after))) == []
+
+
+def test_where_everything_hangs_each_thing_is_ended_in_its_own_time_and_named(
+    device: SoftwareEdgeTpu, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = folder / "bin"
+    programs.mkdir()
+    for name in ("systemctl", "dpkg-query", "python"):
+        (programs / name).write_text("#!/bin/sh\nexec sleep 1000\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    device.script(create="hang")
+    where = situation(folder, device.library)
+    assert where.config is not None
+    with socket.socket() as silent:
+        # It takes connections and says nothing, to a broker's client as to a camera's.
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        text = where.config.read_text().replace("cameras:\n", f"mqtt: {{url: 'mqtt://{address}'}}\ncameras:\n")
+        where.config.write_text(
+            f"{text}  pi:\n    source: {{type: picamera2, python: {programs / 'python'}}}\n"
+            f"  net:\n    source: {{type: rtsp, url: 'rtsp://{address}/x', open_timeout_s: 100}}\n"
+        )
+        found = read(where.config, service_account(), folder / "root").situation
+        findings = list(examine(subjects(replace(found, patience_s=3.0))))
+    named = {finding.subject for finding in wrong(findings)}
+    assert {"camera pi", "camera net", "edge tpu", "broker"} <= named
+    assert not [finding for finding in findings if "did not answer within" in finding.message]
