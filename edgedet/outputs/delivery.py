@@ -43,7 +43,7 @@ class DeliveryStatistics:
     spooled: int
     """Not acknowledged by the broker yet, in memory or on disk."""
     dropped: int
-    """Since the start: over a cap, or refused by the broker."""
+    """Since the start: over a cap, or larger than the broker takes."""
 
 
 class EventDelivery:
@@ -137,16 +137,20 @@ class EventDelivery:
             return None
         return entry, Publication(self._topics.events(entry.camera), self._payload(entry), qos=1)
 
-    def acknowledged(self, entry: Entry, *, taken: bool) -> None:
-        """The broker has answered; what it has not `taken` it will not take later either."""
-        self._refused += not taken
+    def acknowledged(self, entry: Entry) -> None:
+        """The broker has it."""
         self._keeper.backlog.acknowledged(entry)
         if self._keeper.backlog.deletes:
             self._keeper.work()
 
+    def put_back(self, entry: Entry) -> None:
+        """The broker does not take it now."""
+        self._keeper.backlog.put_back(entry)
+
     def too_large(self, entry: Entry) -> None:
         """The broker takes no message of this size: a gap record goes in its place."""
-        self.acknowledged(entry, taken=False)
+        self._refused += 1
+        self.acknowledged(entry)
         if entry.missing is None:
             self._keeper.backlog.tell_of(gap_after(entry, Missing(entry.seq, entry.seq, 1), clock=self._clock))
 

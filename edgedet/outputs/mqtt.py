@@ -76,6 +76,7 @@ class MqttOutput:
         self._outbox = Outbox()
         self._events = events
         self._events_under_way: dict[int, Entry] = {}
+        self._events_held = False
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
@@ -168,7 +169,7 @@ class MqttOutput:
         while self._under_way < window:
             if (message := self._outbox.next()) is not None:
                 going = self._publish(link, message)
-            elif self._events is not None and (event := self._events.next()) is not None:
+            elif self._events is not None and not self._events_held and (event := self._events.next()) is not None:
                 going = self._publish_event(self._events, link, *event)
             else:
                 break
@@ -296,7 +297,11 @@ class MqttOutput:
         topic: str | None
         if self._events is not None and (entry := self._events_under_way.pop(number, None)) is not None:
             topic = self._topics.events(entry.camera)
-            self._events.acknowledged(entry, taken=refusal is None)
+            if refusal is None:
+                self._events.acknowledged(entry)
+            else:
+                self._events.put_back(entry)
+                self._hold_events()
         else:
             message = self._outbox.acknowledged(number)
             topic = None if message is None else message.topic
@@ -306,6 +311,16 @@ class MqttOutput:
             self._denied.remove(topic)
             if not self._denied:
                 self._tell_connected()
+        self._pump()
+
+    def _hold_events(self) -> None:
+        """Leave events alone for a while: an ACL that forbids them now may be mended before they are too old."""
+        if not self._events_held:
+            self._events_held = True
+            asyncio.get_running_loop().call_later(self._pace.longest_delay_s / 2, self._release_events)
+
+    def _release_events(self) -> None:
+        self._events_held = False
         self._pump()
 
     def _deny(self, topic: str, reason: str) -> None:

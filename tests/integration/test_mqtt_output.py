@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from edgedet.clock import Clock
 from edgedet.outputs.connection import Connection
+from edgedet.outputs.delivery import EventDelivery
 from edgedet.outputs.messages import Publication
 from edgedet.outputs.mqtt import BrokerStatus, MqttOutput
 from edgedet.outputs.pace import Pace
 from edgedet.outputs.topics import Topics
+from edgedet.types import Box, Event, EventKind
 from integration.broker import Broker, Subscriber, eventually, free_port
 
 if TYPE_CHECKING:
@@ -285,3 +291,54 @@ async def test_a_state_that_is_forgotten_leaves_the_broker(broker: Broker) -> No
         with Subscriber(broker.port) as listener:
             await listener.until(lambda: listener.last(TOPICS.availability) == b"online")
             assert listener.of(TOPICS.camera_state("gone")) == []
+
+
+def person_event(number: int) -> Event:
+    now = time.monotonic_ns()
+    return Event(f"a-{number}", EventKind.UPDATE, "person", 1, 0.5, 0.5, Box(0.1, 0.1, 0.2, 0.2), now, now)
+
+
+async def test_events_that_an_acl_forbids_wait_and_arrive_in_order_once_it_allows_them(tmp_path: Path) -> None:
+    acl = f"user edgedet\ntopic readwrite {TOPICS.availability}\nuser reader\ntopic read #\n"
+    users = {"edgedet": "one", "reader": "two"}
+    with (
+        Broker(tmp_path, users=users, acl=acl) as broker,
+        Subscriber(broker.port, username="reader", password="two") as listener,
+    ):
+        settings = connection(broker.port, username="edgedet", password="one")
+        async with (
+            EventDelivery(tmp_path / "state", TOPICS, Clock(), cameras=["porch"]) as delivery,
+            MqttOutput(settings, TOPICS, pace=QUICK, events=delivery) as output,
+        ):
+            for number in range(50):
+                delivery.put("porch", person_event(number))
+            await eventually(lambda: output.status.code == "broker_refused")
+            assert f"does not take {TOPICS.events('porch')}: not authorized" in output.status.message
+            assert delivery.statistics().spooled == 50
+            broker.allow(acl.replace("user reader", f"topic write {TOPICS.events('porch')}\nuser reader"))
+            await eventually(lambda: not delivery.statistics().spooled)
+            await listener.until(lambda: len(listener.of(TOPICS.events("porch"))) == 50)
+            seqs = [json.loads(payload)["seq"] for payload in listener.of(TOPICS.events("porch"))]
+            assert seqs == list(range(1, 51))
+            await eventually(lambda: output.status.code is None)
+
+
+async def test_in_the_place_of_an_event_that_is_larger_than_the_broker_takes_goes_a_gap(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Broker(tmp_path, extra="max_packet_size 1500") as broker, Subscriber(broker.port) as listener:
+        async with (
+            EventDelivery(tmp_path / "state", TOPICS, Clock(), cameras=["porch"]) as delivery,
+            MqttOutput(connection(broker.port), TOPICS, pace=QUICK, events=delivery) as output,
+        ):
+            await eventually(lambda: output.status.connected)
+            delivery.put("porch", person_event(1))
+            delivery.put("porch", replace(person_event(2), label="x" * 2000))
+            delivery.put("porch", person_event(3))
+            await listener.until(lambda: len(listener.of(TOPICS.events("porch"))) == 3)
+            heard = [json.loads(payload) for payload in listener.of(TOPICS.events("porch"))]
+            assert [(told["seq"], told["type"]) for told in heard] == [(1, "update"), (2, "gap"), (3, "update")]
+            assert (heard[1]["from_seq"], heard[1]["to_seq"], heard[1]["lost"]) == (2, 2, 1)
+            assert output.statistics().reconnects == 0
+            assert [said for said in warnings_of(caplog) if "and the broker takes 1500" in said]
+            assert delivery.statistics().dropped == 1

@@ -106,6 +106,11 @@ class Backlog:
             self._size -= entry.size
             self._finish(entry)
 
+    def put_back(self, entry: Entry) -> None:
+        """The broker said no to this one: it comes first again, with others of its kind."""
+        if self._under_way.pop(entry.order, None) is not None:
+            self._tried = deque(sorted([*self._tried, entry], key=_by_order))
+
     def link_lost(self) -> None:
         """What was under way comes first again."""
         entries = chain(self._under_way.values(), self._tried)

@@ -171,7 +171,8 @@ class Keeper:
         wanted = self._numbers.wanted(self.intake.waiting)
         work.numbers = self.intake.numberings(wanted) if wanted else {}
         # While the disk takes nothing there is always something to write: that is how its coming back is noticed.
-        if self.troubles.disk is not None or ((work.rows or work.lives) and not self.boots.written):
+        told = self.boots.written or not (work.rows or work.lives or self.backlog.waiting)
+        if self.troubles.disk is not None or not told:
             work.boots = self.boots.known
         return work
 
