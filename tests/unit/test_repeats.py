@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from edgedet.service.journal import Kind, fields
 from edgedet.service.repeats import Repeats
 
 
@@ -84,6 +85,14 @@ def test_messages_that_take_turns_are_still_repeats(repeats: Repeats, told: Told
         say(repeats, "lost")
         say(repeats, "back again", level=logging.INFO)
     assert told.lines == ["lost", "back again"]
+
+
+def test_every_object_is_told(repeats: Repeats, told: Told) -> None:
+    for number in (3, 4):
+        line = logging.LogRecord("edgedet", logging.INFO, __file__, 1, f"porch: person {number} is there", None, None)
+        line.__dict__.update(fields(Kind.OBJECT, camera="porch"))
+        repeats.handle(line)
+    assert told.lines == ["porch: person 3 is there", "porch: person 4 is there"]
 
 
 def test_nothing_is_forgotten_at_the_end(repeats: Repeats, told: Told) -> None:
