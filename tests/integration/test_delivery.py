@@ -41,6 +41,24 @@ async def test_events_of_two_cameras_arrive_in_the_order_of_their_happening(
         listener.check_promises()
 
 
+async def test_ten_thousand_events_at_once_arrive_in_order_and_leave_nothing_behind(
+    broker: RememberingBroker, tmp_path: Path
+) -> None:
+    with Listener(broker.port) as listener:
+        async with delivery_of(broker, tmp_path) as delivery:
+            await delivery.until_connected()
+            await delivery.do("put", 10_000, 1_000_000)
+            await delivery.until_delivered()
+            await heard_all(listener, delivery)
+            await delivery.quit()
+        listener.check_promises()
+        assert listener.repeats == 0
+        with sqlite3.connect(tmp_path / "state" / "spool.db") as database:
+            assert database.execute("SELECT count(*) FROM events").fetchone() == (0,)
+            assert dict(database.execute("SELECT camera, reserved FROM numbers")) == {"porch": 5001, "yard": 5001}
+        database.close()
+
+
 async def test_after_a_clean_stop_counting_goes_on_without_a_gap(broker: RememberingBroker, tmp_path: Path) -> None:
     with Listener(broker.port) as listener:
         async with delivery_of(broker, tmp_path) as delivery:
