@@ -28,6 +28,8 @@ _STDERR_LINES_KEPT = 20
 _CORPSE_PATIENCE_S = 0.2
 """A killed child is collected in a few milliseconds, or it hangs in the kernel, and then nobody waits for it."""
 
+_NOT_FOR_WORKERS = frozenset({"EDGEDET_MQTT_PASSWORD", "CREDENTIALS_DIRECTORY"})
+"""What of the environment leads to the broker's password."""
 _NOISE = ("INFO: Created TensorFlow Lite XNNPACK delegate", "INFO: Initialized TensorFlow Lite runtime")
 """What the runtime says at every start and what helps nobody."""
 
@@ -101,6 +103,8 @@ class WorkerProcess:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=(theirs.fileno(), memory_fd),
+                # It reads pictures from strangers with native code: what the broker wants to know is not its business.
+                env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_WORKERS},
             )
         except OSError as error:
             ours.close()

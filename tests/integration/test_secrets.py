@@ -53,6 +53,15 @@ def texts_of_processes(parent: int) -> str:
     return b" ".join(found).decode(errors="replace")
 
 
+def environments_of_children(parent: int) -> list[str]:
+    """Of each, as text."""
+    tasks = Path(f"/proc/{parent}/task").iterdir()
+    children = [pid for task in tasks for pid in (task / "children").read_text().split()]
+    found = [Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace") for pid in children]
+    assert len(found) >= 2, "a camera's worker and a detector's"
+    return found
+
+
 async def test_no_password_comes_out_in_the_log_on_topics_in_files_or_in_command_lines(tmp_path: Path) -> None:
     with Broker(tmp_path, users={"dev": MQTT_WORD}) as broker:
         config = write_config(tmp_path, f"url: 'mqtt://dev:{MQTT_WORD}@127.0.0.1:{broker.port}'", rtsp_port=free_port())
@@ -119,7 +128,11 @@ async def test_the_password_may_come_by_file_by_credential_or_by_the_environment
             Subscriber(broker.port, username="dev", password=MQTT_WORD) as heard,
             running_with(environment, "run", "-c", str(config)) as child,
         ):
-            await heard.until(lambda: heard.last("edgedet/dev/availability") == b"online")
+            await heard.until(lambda: heard.last("edgedet/dev/porch/state") == b"watching")
+            # What decodes pictures from strangers cannot look the password up.
+            assert not any(
+                MQTT_WORD in text or str(secret.parent) in text for text in environments_of_children(child.pid)
+            )
             child.terminate()
             assert await asyncio.to_thread(child.wait, 30.0) == 0
 
