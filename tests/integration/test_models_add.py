@@ -239,7 +239,7 @@ async def test_a_fresh_daemon_says_how_to_get_a_model_and_takes_the_one_that_is_
         assert home.run("add", "street", "--cpu", BUNDLED_MODEL, "-c", config).code == 0
         await heard.until(lambda: heard.last("edgedet/dev/porch/state") == b"watching")
         await heard.until(lambda: health(heard)["state"] == "ok")
-        assert health(heard)["detector"]["model"] == "street"
+        assert health(heard)["detector"]["model"] == "street.tflite"
         assert run.stop() == 0
 
 
