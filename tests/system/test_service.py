@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from system.booted import Booted, until
+from system.packages import build_package
 from system.roots import MACHINE, RootUnavailable, debian_root, layer
 
 pytestmark = pytest.mark.timeout(400)
@@ -20,7 +18,6 @@ UNIT = "edgedet.service"
 PYTHON = "/usr/lib/edgedet/venv/bin/python3"
 CONFIG = "/etc/edgedet/edgedet.yaml"
 LAST_WORDS = "/var/lib/edgedet/last-words"
-SOURCE = Path(__file__).resolve().parents[2]
 HANG = """\
 # Put into the daemon's Python by the test: SIGUSR1 makes the main thread wait for ever, as a deadlock would.
 import signal, time
@@ -37,7 +34,7 @@ def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp(request.param)
     try:
         root = debian_root(request.param)
-        package = _package(request.param, folder)
+        package = build_package(folder, request.param, MACHINE)
         with layer(root, folder / "layer") as shown:
             (shown / "edgedet.deb").write_bytes(package.read_bytes())
             with Booted(shown, f"edgedet-{request.param}", folder / "console") as booted:
@@ -61,13 +58,6 @@ def service(machine: Booted) -> Iterator[Booted]:
     machine.run("systemctl", "stop", UNIT)
     machine.run("systemctl", "reset-failed", check=False)
     machine.run("rm", "-rf", LAST_WORDS, "/etc/edgedet/mqtt-password")
-
-
-def _package(suite: str, folder: Path) -> Path:
-    builder = [sys.executable, SOURCE / "deploy/debian/build.py", "--fast", "--suite", suite]
-    subprocess.run([*builder, "--architecture", MACHINE, "--into", folder], check=True, capture_output=True)
-    (package,) = folder.glob("*.deb")
-    return package
 
 
 def _configure(
