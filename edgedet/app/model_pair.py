@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgedet.app.model import Model
@@ -25,6 +25,11 @@ class ModelPair:
         """What will work, but not well: one line each, said once where it holds for both files."""
         notes = (*self.cpu.notes, *(self.edgetpu.notes if self.edgetpu else ()))
         return tuple(dict.fromkeys(notes))
+
+    @property
+    def names_in_one_file_only(self) -> bool:
+        """Whether the compiled file does not name its classes and the other does: a label file must, for both."""
+        return self.edgetpu is not None and _has_names(self.cpu) and not _has_names(self.edgetpu)
 
     @property
     def mapping(self) -> str:
@@ -52,6 +57,9 @@ def look_at_pair(cpu: Path, edgetpu: Path | None, labels: Path | None) -> ModelP
     if edgetpu is None:
         return ModelPair(plain, None)
     compiled = _looked_at(edgetpu, labels)
+    if labels is None and _has_names(plain) and not _has_names(compiled):
+        # edgetpu_compiler leaves out what an exporter appended to the file that it compiles.
+        compiled = replace(compiled, labels=plain.labels, notes=warnings(compiled.info, compiled.layout))
     if not compiled.info.compiled_for_edgetpu:
         hint = "Make it with edgetpu_compiler from the full integer quantised file; the name alone does not do it."
         raise ModelError(f"{edgetpu}: not compiled for the Edge TPU", hint=hint)
@@ -62,6 +70,10 @@ def look_at_pair(cpu: Path, edgetpu: Path | None, labels: Path | None) -> ModelP
         hint = f"Give the file that {edgetpu.name} was compiled from."
         raise ModelError(f"{cpu} and {edgetpu} are not one model: {difference}", hint=hint)
     return ModelPair(plain, compiled)
+
+
+def _has_names(model: Model) -> bool:
+    return model.info.metadata.names is not None
 
 
 def _looked_at(path: Path, label_file: Path | None) -> Model:

@@ -128,6 +128,20 @@ def copy_to_part(source: Path, place: Path) -> Path:
     return part
 
 
+def write_part(text: str, place: Path) -> Path:
+    """Write a text to where it can get its name at once.
+
+    Raises:
+        DownloadError: it cannot be written there.
+    """
+    part = part_of(place)
+    try:
+        part.write_text(text, "utf-8")
+    except OSError as error:
+        raise _cannot_write(place.parent, error) from error
+    return part
+
+
 def put_in_place(places: Places, arrived: dict[Path, Path], record: dict[str, Any]) -> None:
     """Give parts their names: `arrived` has the part for each place. Files of an older model of that name go.
 
@@ -137,9 +151,8 @@ def put_in_place(places: Places, arrived: dict[Path, Path], record: dict[str, An
         DownloadError: the folder cannot be written; nothing has changed, or only labels.
     """
     kept = record["files"]
-    part = part_of(places.record)
+    part = write_part(json.dumps(record, indent=2) + "\n", places.record)
     try:
-        part.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
         for each in (*arrived.values(), part):
             each.chmod(0o644)
             _give_to_owner(each, places.folder)

@@ -18,6 +18,7 @@ from edgedet.app.model_store import (
     put_in_place,
     read_record,
     sums_of,
+    write_part,
 )
 from edgedet.errors import DownloadError, UsageError
 from edgedet.models.catalogue import Ready, RemoteFile
@@ -110,12 +111,14 @@ def add(
         DownloadError: they cannot be copied there.
     """
     places = Places(folder, check_model_name(name))
-    look_at_pair(cpu, edgetpu, labels)
+    given = look_at_pair(cpu, edgetpu, labels)
     with locked(folder, lambda: on_wait(folder)):
         if places.there and not replace:
             raise UsageError(f"{folder}: there is a model {name}", hint="--replace puts the new one in its place.")
-        given = {places.labels: labels, places.cpu: cpu, places.edgetpu: edgetpu}
-        arrived = {place: copy_to_part(source, place) for place, source in given.items() if source is not None}
+        sources = {places.labels: labels, places.cpu: cpu, places.edgetpu: edgetpu}
+        arrived = {place: copy_to_part(source, place) for place, source in sources.items() if source is not None}
+        if labels is None and given.names_in_one_file_only:
+            arrived[places.labels] = write_part("\n".join(given.cpu.labels) + "\n", places.labels)
         try:
             # Once more, the copies: the user's files may have changed meanwhile, or come off a failing stick.
             pair = look_at_pair(arrived[places.cpu], arrived.get(places.edgetpu), arrived.get(places.labels))

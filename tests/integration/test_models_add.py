@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ import pytest
 
 import tflite_files
 from edgedet.app.model import BUNDLED_MODEL
+from edgedet.app.preference import files_for
+from edgedet.models.inspection import inspect
 from edgedet.settings.model_choice import installed_models
 from integration import with_tiny_model
 from integration.broker import Broker, Subscriber
@@ -97,6 +100,23 @@ def test_labels_of_a_file_are_kept_with_the_model(home: Home, tmp_path: Path) ->
     done = home.run("add", "pets", "--cpu", bare, "--replace")
     assert "no class names: they are class_0 and so on (--labels gives names)" in done.err
     assert home.names() == ["pets.json", "pets.tflite"]
+
+
+def test_names_that_the_compiler_left_out_are_those_of_the_other_file(
+    home: Home, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(pair[1]) as archive:
+        end = archive.infolist()[0].header_offset
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(pair[1].read_bytes()[:end])
+    done = home.run("add", "street", "--cpu", pair[0], "--edgetpu", bare)
+    assert (done.code, "warning" in done.err) == (0, False), done.err
+    found = installed_models(home.state)["street"]
+    assert found.labels is not None
+    files = files_for(home.models / "street.tflite", found.labels, "auto")
+    assert files.cpu is not None
+    assert files.edgetpu is not None
+    assert files.edgetpu.labels == inspect(BUNDLED_MODEL).metadata.names
 
 
 def test_how_well_the_compiled_file_maps_is_said(home: Home, tmp_path: Path) -> None:
