@@ -158,7 +158,8 @@ put_in_place() {
     # What an older version put somewhere else is not left behind.
     if [ -e "$opt/manifest" ]; then
         sort "$scratch/manifest" >"$scratch/sorted"
-        sort "$opt/manifest" | comm -23 - "$scratch/sorted" | while read -r file; do rm -f "$file"; done
+        grep -v '/$' "$opt/manifest" | sort | comm -23 - "$scratch/sorted" | while read -r file; do rm -f "$file"; done
+        grep '/$' "$opt/manifest" >>"$scratch/manifest" || true
     fi
     cp "$scratch/manifest" "$opt/manifest"
     # So that it can be taken away when the checkout is long gone.
@@ -266,12 +267,13 @@ uninstall() {
     fi
     made=$(cat "$etc/.groups-made" 2>/dev/null || true)
     if [ -e "$opt/manifest" ]; then
-        while read -r file; do rm -f "$file"; done <"$opt/manifest"
+        grep -v '/$' "$opt/manifest" | while read -r file; do rm -f "$file"; done
+        # Folders that somebody else has put something into since are theirs.
+        grep '/$' "$opt/manifest" | sort -r | while read -r folder; do rmdir "$folder" 2>/dev/null || true; done
     fi
     for unit in edgedet.service edgedet-reset-edgetpu.socket; do
         find /etc/systemd/system -name "$unit" -type l -delete 2>/dev/null || true
     done
-    rmdir /usr/lib/edgedet /usr/local/share/edgedet 2>/dev/null || true
     case $(readlink "$command" 2>/dev/null || true) in "$opt"/*) rm -f "$command" ;; esac
     rm -rf "$opt"
     ! booted || systemctl daemon-reload

@@ -22,15 +22,21 @@ def build_package(
     return Path(done.stdout.split("  ")[0])
 
 
-def changed_source(folder: Path) -> Path:
-    """A copy of the source in which the key `keepalive_s` has another name and its old one is not known any more."""
+def copied_source(folder: Path) -> Path:
+    """A copy of what a checkout has, as far as an installation needs it."""
+    folder.mkdir(exist_ok=True)
     for part in _PARTS:
         path = SOURCE / part
         if path.is_dir():
             shutil.copytree(path, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            folder.mkdir(exist_ok=True)
             shutil.copy(path, folder / part)
+    return folder
+
+
+def changed_source(folder: Path) -> Path:
+    """A copy of the source in which the key `keepalive_s` has another name and its old one is not known any more."""
+    copied_source(folder)
     for file in (*(folder / "edgedet").rglob("*.py"), folder / "config/edgedet.yaml"):
         file.write_text(file.read_text(encoding="utf-8").replace("keepalive_s", "keep_alive_for_s"), encoding="utf-8")
     return folder
