@@ -17,6 +17,7 @@ from edgedet.app.attending import Attending, say_event
 from edgedet.app.awaiting import wait_for_model
 from edgedet.app.crew import Crew
 from edgedet.app.line_totals import LineTotals
+from edgedet.app.machine_watch import MachineWatch
 from edgedet.app.model_check import check_model
 from edgedet.app.model_files import ModelFiles
 from edgedet.app.overrides import Overrides
@@ -34,6 +35,7 @@ from edgedet.outputs.mqtt import BrokerStatus, MqttOutput
 from edgedet.outputs.published import PublishedRecord
 from edgedet.outputs.topics import Topics
 from edgedet.service.journal import Kind, fields
+from edgedet.service.machine import SystemMeter
 from edgedet.service.notify import Notifier
 from edgedet.settings import device_name, state_dir
 from edgedet.types import EndReason, Event
@@ -118,6 +120,7 @@ class Daemon:
             self.worker_pids,
             lambda: self.detector.recovery if self.detector else Recovery(),
         )
+        self._machine = MachineWatch(SystemMeter(self.state_dir), self._clock.mono_ns)
         self._notifier = notifier or Notifier()
         self._attending = Attending(
             self._notifier,
@@ -290,6 +293,7 @@ class Daemon:
                 station.day_has_changed()
         if self.mqtt.status.connected and not self.mqtt.statistics().waiting:
             self._announcer.delivered()
+        self.board.about("machine", *self._machine.reasons())
         self.board.about("snapshots", *(station.trouble for station in stations if station.trouble is not None))
 
     def _on_detector(self, state: DetectorState) -> None:

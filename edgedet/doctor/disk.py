@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
-from edgedet.service.strain import LOW_DISK_MB
+from edgedet.service.machine import SystemMeter
+from edgedet.service.strain import low_disk_mb
 
 if TYPE_CHECKING:
     from edgedet.doctor.situation import Account, Situation
 
 SUBJECT = "disk"
-_BYTES_PER_MB = 1 << 20
 _READ_WRITE_ENTER = 7
 _PROBE_BYTES = 64 * 1024
 
@@ -39,9 +39,10 @@ def examine(situation: Situation) -> Iterator[Finding]:
         own = as_root(f"chown -R {account.name} {shlex.quote(str(folder))}", f"chmod u+rwx {shlex.quote(str(folder))}")
         yield problem(SUBJECT, f"{account.name} may not write to {folder}", "", own)
         return
-    free_mb = _free_mb(folder)
+    figures = SystemMeter(folder, situation.root).read()
+    free_mb = figures.disk_free_mb or 0.0
     failure = _try_to_write(folder)
-    if failure == errno.ENOSPC or (failure is None and free_mb < LOW_DISK_MB):
+    if failure == errno.ENOSPC or (failure is None and free_mb < low_disk_mb(figures)):
         advice = "Events that wait for the broker and pictures have no room."
         told = "no room is left" if failure else f"only {free_mb:.0f} MB are left"
         yield problem(SUBJECT, f"{told} in {folder}", advice, _make_room(folder))
@@ -84,11 +85,6 @@ def _make_room(folder: Path) -> str:
     if folder.stat().st_dev == Path("/").stat().st_dev:
         return as_root("apt-get clean", "journalctl --vacuum-size=50M")
     return as_root(f"du -xah {shlex.quote(str(_mount_of(folder)))} | sort -h | tail -n 20")
-
-
-def _free_mb(folder: Path) -> float:
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize / _BYTES_PER_MB
 
 
 def _mount_of(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgedet.doctor.finding import Finding, ok, problem, warning
 from edgedet.service.machine import SystemFigures, SystemMeter
-from edgedet.service.strain import LOW_MEMORY_MB
+from edgedet.service.strain import low_memory_mb
 
 if TYPE_CHECKING:
     from edgedet.doctor.situation import Situation
@@ -23,7 +23,7 @@ def examine(situation: Situation) -> Iterator[Finding]:
     figures = SystemMeter(situation.state_dir, situation.root).read()
     yield from _power(figures)
     yield from _heat(figures)
-    if figures.mem_available_mb is not None and figures.mem_available_mb < LOW_MEMORY_MB:
+    if figures.mem_available_mb is not None and figures.mem_available_mb < low_memory_mb(figures):
         advice = "End what is not needed, or give `detector.cpu.instances: 1`."
         yield warning(
             SUBJECT, f"only {figures.mem_available_mb:.0f} MB of memory are free", advice, "ps aux --sort=-rss | head"

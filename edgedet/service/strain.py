@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
     from edgedet.service.machine import SystemFigures
 
-LOW_MEMORY_MB = 64.0
-"""Available: below it the kernel soon ends a process. A detector worker's restart takes about as much."""
-LOW_DISK_MB = 64.0
-"""Where the state directory lies: what the spool may take by its default."""
+_LOW_MEMORY_MB, _LOW_MEMORY_SHARE = 64.0, 0.08
+"""Available: below the first, or on a small machine below that share of all, the kernel soon ends a process. A detector
+worker's restart takes about as much."""
+_LOW_DISK_MB, _LOW_DISK_SHARE = 64.0, 0.02
+"""Where the state directory lies: what the spool may take by its default, on a small disk that share of it."""
 _RELIEF = 1.5
 """It is over when there is this many times as much."""
 _STALLED_PERCENT = 10.0
@@ -49,6 +50,20 @@ def strains(figures: SystemFigures, now_ns: int, before: tuple[Strain, ...] = ()
     return tuple(strain for _, strain in sorted((still | lasting).items()))
 
 
+def low_memory_mb(figures: SystemFigures) -> float:
+    """How much must be available, so that memory is not short."""
+    return _limit(_LOW_MEMORY_MB, _LOW_MEMORY_SHARE, figures.mem_total_mb)
+
+
+def low_disk_mb(figures: SystemFigures) -> float:
+    """How much must be free where the state directory lies, so that the disk is not full."""
+    return _limit(_LOW_DISK_MB, _LOW_DISK_SHARE, figures.disk_total_mb)
+
+
+def _limit(at_most_mb: float, share: float, total_mb: float | None) -> float:
+    return at_most_mb if total_mb is None else min(at_most_mb, share * total_mb)
+
+
 def _seen(figures: SystemFigures, now_ns: int) -> Iterator[Strain]:
     if figures.undervoltage:
         yield Strain("undervoltage", "The power supply is too weak: use the one made for this Pi.", now_ns)
@@ -57,13 +72,13 @@ def _seen(figures: SystemFigures, now_ns: int) -> Iterator[Strain]:
         cause = "its power supply is too weak" if figures.undervoltage else "heat or its power supply"
         yield Strain("throttled", f"The processor is slowed down{heat}: {cause}.", now_ns)
     available, stalled = figures.mem_available_mb, figures.memory_stalled_percent
-    if available is not None and available < LOW_MEMORY_MB:
+    if available is not None and available < low_memory_mb(figures):
         yield Strain("memory_low", f"Only {available:.0f} MB of memory are free.", now_ns)
     elif stalled is not None and stalled >= _STALLED_PERCENT:
         yield Strain(
             "memory_low", f"For want of memory everything stood still for {stalled:.0f} % of the time.", now_ns
         )
-    if figures.disk_free_mb is not None and figures.disk_free_mb < LOW_DISK_MB:
+    if figures.disk_free_mb is not None and figures.disk_free_mb < low_disk_mb(figures):
         message = f"Only {figures.disk_free_mb:.0f} MB are free where the state directory lies."
         yield Strain("disk_full", message, now_ns)
 
@@ -73,9 +88,9 @@ def _lasts(strain: Strain, figures: SystemFigures, now_ns: int) -> bool:
     match strain.code:
         case "memory_low":
             stalled = figures.memory_stalled_percent or 0.0
-            return _tight(figures.mem_available_mb, LOW_MEMORY_MB) or stalled > _STALLED_PERCENT / 2
+            return _tight(figures.mem_available_mb, low_memory_mb(figures)) or stalled > _STALLED_PERCENT / 2
         case "disk_full":
-            return _tight(figures.disk_free_mb, LOW_DISK_MB)
+            return _tight(figures.disk_free_mb, low_disk_mb(figures))
         case _:
             return now_ns - strain.seen_ns < _CALM_NS
 

@@ -87,3 +87,9 @@ def test_the_sentence_stays_that_of_the_beginning_so_that_health_does_not_change
         found = strains(replace(WELL, disk_free_mb=free_mb), number * S, found)
         messages.add(found[0].message)
     assert len(messages) == 1
+
+
+def test_a_small_disk_and_a_small_machine_are_short_of_less() -> None:
+    small = replace(WELL, mem_total_mb=416.0, mem_available_mb=40.0, disk_total_mb=100.0, disk_free_mb=10.0)
+    assert strains(small, 0) == ()
+    assert codes(strains(replace(small, mem_available_mb=30.0, disk_free_mb=1.0), 0)) == ["disk_full", "memory_low"]
