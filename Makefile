@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --retrie
 CAMERA_ROOT ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/edgedet-tests/trixie
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-hardware test-system unit lint bench bench-targets wheel clean
+.PHONY: help demo test test-hardware test-system unit lint bench bench-targets wheel deb clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -50,6 +50,9 @@ wheel: $(VENV)/.for-tests  ## dist/edgedet-*.whl, with the bundled model and the
 	rm -rf build  # what an earlier build left there would go into this one
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -l dist/*.whl
+
+deb: $(VENV)/.for-tests  ## Debian packages in dist/ (ARGS="--suite trixie --architecture arm64"; without it all four)
+	@$(BIN)/python deploy/debian/build.py $(ARGS)
 
 clean:  ## removes what the above made
 	rm -rf $(VENV) build dist edgedet.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -52,7 +52,7 @@ def _commands(command: click.Command, path: list[str]) -> Iterator[str]:
         if record is not None:
             yield ".TP"
             yield f".B {_escaped(record[0])}"
-            yield _line(" ".join(record[1].split())) or "."
+            yield _line(" ".join(record[1].split())) or r"\&"
     if command.epilog:
         yield from _prose(command.epilog)
 
