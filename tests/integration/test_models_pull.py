@@ -125,6 +125,9 @@ def test_the_pair_and_its_labels_come_whole_and_say_under_which_licence(site: Si
         "git_object": sums_of(puller.truth / CPU)[1],
     }
     assert {request["User-Agent"] for request in site.requests} == {"edgedet"}
+    (line,) = [line for line in puller.run("list").out.splitlines() if line.startswith("tiny ")]
+    assert line.split()[1:4] == ["installed", "256x256", "cpu+edgetpu+labels"]
+    assert line.endswith("Apache-2.0              a model for tests")
 
 
 def test_what_is_there_already_is_said_and_not_fetched_again(site: Site, puller: Puller) -> None:
