@@ -226,6 +226,16 @@ name_libedgetpu() {
     esac
 }
 
+clean_up() {
+    status=$?
+    rm -rf "$scratch"
+    if [ "$done" = no ] && [ -n "$new" ]; then
+        rm -rf "$new"
+        rmdir "$opt/releases" "$opt" 2>/dev/null || true  # empty where this was to be the first
+    fi
+    exit "$status"
+}
+
 install_edgedet() {
     check_machine
     if installed edgedet; then
@@ -242,8 +252,7 @@ install_edgedet() {
     scratch=$(mktemp -d)
     new=
     done=no
-    # shellcheck disable=SC2154  # status is set in the trap itself
-    trap 'status=$?; rm -rf "$scratch"; [ "$done" = yes ] || [ -z "$new" ] || rm -rf "$new"; exit $status' EXIT
+    trap clean_up EXIT
     trap 'exit 130' INT TERM
     install_system_packages
     make_environment
