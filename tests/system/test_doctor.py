@@ -1,0 +1,141 @@
+"""`edgedet doctor` on a booted Debian with the package installed: the service's own user, systemd, a real broker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from system.booted import Booted, until
+from system.packages import build_package
+from system.roots import MACHINE, RootUnavailable, debian_root, layer
+
+pytestmark = pytest.mark.timeout(400)
+
+UNIT = "edgedet.service"
+CONFIG = "/etc/edgedet/edgedet.yaml"
+PASSWORD = "/etc/edgedet/mqtt-password"
+BROKER = "/etc/mosquitto/conf.d/doctor.conf"
+
+Findings = list[dict[str, str]]
+
+
+@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+    """A booted Debian with edgedet installed, and a broker that is stopped."""
+    folder = tmp_path_factory.mktemp(request.param)
+    try:
+        root = debian_root(request.param)
+        package = build_package(folder, request.param, MACHINE)
+        with layer(root, folder / "layer") as shown:
+            (shown / "edgedet.deb").write_bytes(package.read_bytes())
+            with Booted(shown, f"doctor-{request.param}", folder / "console") as booted:
+                booted.run("dpkg", "--install", "/edgedet.deb")
+                booted.run("systemctl", "stop", UNIT)
+                yield booted
+    except RootUnavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def configured(machine: Booted) -> Iterator[Booted]:
+    """With a drawn camera and a broker that runs; all of it as it was afterwards."""
+    configure(machine)
+    machine.run("systemctl", "start", "mosquitto")
+    yield machine
+    machine.run("systemctl", "stop", UNIT, "mosquitto")
+    machine.run("systemctl", "reset-failed", check=False)
+    machine.run("rm", "-f", PASSWORD, BROKER)
+
+
+def configure(machine: Booted, *, url: str = "mqtt://localhost", more: str = "") -> None:
+    find = "from edgedet.app.model import BUNDLED_MODEL; print(BUNDLED_MODEL)"
+    model = machine.run("/usr/lib/edgedet/venv/bin/python3", "-c", find).stdout.strip()
+    machine.run(
+        "tee",
+        CONFIG,
+        stdin=f"version: 1\ndevice: dev\nmqtt: {{url: '{url}'{more}}}\n"
+        f"detector: {{model: {model}, accelerators: [cpu]}}\n"
+        "cameras:\n  porch: {source: {type: synthetic, size: [320, 240], fps: 10}}\n",
+    )
+
+
+def doctor(machine: Booted) -> Findings:
+    findings: Findings = json.loads(machine.run("edgedet", "doctor", "--json", check=False).stdout)["findings"]
+    return findings
+
+
+def wrong(findings: Findings, subject: str) -> Findings:
+    return [finding for finding in findings if finding["subject"] == subject and finding["level"] != "ok"]
+
+
+def test_a_broker_that_does_not_run_is_started_by_the_command(configured: Booted) -> None:
+    configured.run("systemctl", "stop", "mosquitto")
+    (found,) = wrong(doctor(configured), "broker")
+    assert found["command"] == "systemctl enable --now mosquitto"
+    configured.run("sh", "-c", found["command"])
+    until(lambda: not wrong(doctor(configured), "broker"), "the broker takes what edgedet publishes")
+
+
+def test_a_service_that_does_not_run_is_started_by_the_command(configured: Booted) -> None:
+    (found,) = wrong(doctor(configured), "service")
+    assert found["level"] == "warning"
+    configured.run("sh", "-c", found["command"])
+    (said,) = (finding for finding in doctor(configured) if finding["subject"] == "service")
+    assert (said["level"], said["message"].startswith(f"{UNIT} runs")) == ("ok", True)
+
+
+def test_a_service_that_gave_up_over_its_configuration_is_started_once_that_is_right(configured: Booted) -> None:
+    configured.run("sh", "-c", f"echo 'colour: red' >> {CONFIG}")
+    configured.run("systemctl", "start", UNIT, check=False)
+    until(lambda: configured.property(UNIT, "ActiveState") == "failed", "the service gives up")
+    findings = doctor(configured)
+    (found,) = wrong(findings, "service")
+    assert "its configuration is wrong" in found["message"]
+    assert "colour" in wrong(findings, "configuration")[0]["message"]
+    # The command checks first: while the file is wrong, nothing is started.
+    assert configured.run("sh", "-c", found["command"], check=False).returncode == 78
+    configure(configured)
+    configured.run("sh", "-c", found["command"])
+    assert wrong(doctor(configured), "service") == []
+
+
+def test_a_password_that_all_users_can_read_is_kept_to_the_service(configured: Booted) -> None:
+    configure(configured, url="mqtt://dev:pass-word@localhost")
+    configured.run("chmod", "644", CONFIG)
+    (found,) = wrong(doctor(configured), "configuration")
+    configured.run("sh", "-c", found["command"])
+    assert configured.run("stat", "--format=%U:%G %a", CONFIG).stdout == "root:edgedet 640\n"
+    assert wrong(doctor(configured), "configuration") == []
+
+
+def test_a_state_directory_of_root_s_is_given_to_the_service(configured: Booted) -> None:
+    configured.run("chown", "-R", "root:root", "/var/lib/edgedet")
+    (found,) = wrong(doctor(configured), "disk")
+    assert found["message"] == "edgedet may not write to /var/lib/edgedet"
+    configured.run("sh", "-c", found["command"])
+    assert wrong(doctor(configured), "disk") == []
+
+
+def test_the_service_s_own_password_is_tried_and_written_anew_by_the_command(configured: Booted) -> None:
+    configure(configured, more=", username: dev")
+    configured.run("install", "-m", "600", "/dev/stdin", PASSWORD, stdin="wrong\n")
+    configured.run("mosquitto_passwd", "-b", "-c", "/etc/mosquitto/passwords", "dev", "right")
+    configured.run("chown", "mosquitto", "/etc/mosquitto/passwords")
+    configured.run(
+        "tee", BROKER, stdin="listener 1883\nallow_anonymous false\npassword_file /etc/mosquitto/passwords\n"
+    )
+    configured.run("systemctl", "restart", "mosquitto")
+    (found,) = wrong(doctor(configured), "broker")
+    assert "as 'dev'" in found["message"]
+    configured.run("sh", "-c", found["command"], stdin="right\n")
+    assert configured.run("stat", "--format=%U %a", PASSWORD).stdout == "root 600\n"
+    assert wrong(doctor(configured), "broker") == []
+
+
+def test_somebody_who_may_not_read_the_configuration_is_told_in_two_lines(configured: Booted) -> None:
+    done = configured.run("setpriv", "--reuid=65534", "--clear-groups", "edgedet", "doctor", check=False)
+    assert done.returncode != 0
+    assert "sudo edgedet doctor" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
