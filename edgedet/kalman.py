@@ -199,7 +199,10 @@ def _passage(seconds: float, memory_s: float) -> tuple[float, float, float, floa
 def in_picture(boxes: Floats) -> Floats:
     """Corners of what is in the picture of boxes given by centre and size; both of shape (n, 4)."""
     half = 0.5 * boxes[:, 2:]
-    corners: Floats = np.clip(np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), axis=1), 0.0, 1.0)
+    corners: Floats = np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), axis=1)
+    # Twice as fast as `np.clip` on thirty boxes.
+    np.maximum(corners, 0.0, out=corners)
+    np.minimum(corners, 1.0, out=corners)
     return corners
 
 

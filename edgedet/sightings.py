@@ -41,10 +41,12 @@ class Sightings:
         usable = np.flatnonzero((scores >= low_score) & (sides > 1e-4).all(axis=1))
         usable = usable[np.argsort(-scores[usable], kind="stable")]
         corners = corners[usable]
-        if len(usable) > 1:
+        shares = overlaps(corners, corners)
+        # Each overlaps with itself; in nearly every frame that is all.
+        if np.count_nonzero(shares > _SAME_BOX) > len(usable):
             labels = np.array([detections[index].class_id for index in usable.tolist()])
             limits = np.where(labels[:, None] == labels, _SAME_BOX, SAME_PLACE)
-            double = np.triu(overlaps(corners, corners) > limits, 1).any(axis=0)
+            double = np.triu(shares > limits, 1).any(axis=0)
             usable, corners = usable[~double], corners[~double]
         kept = [detections[index] for index in usable.tolist()]
         classes = np.array([d.class_id for d in kept], dtype=np.int64)

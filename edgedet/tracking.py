@@ -26,6 +26,8 @@ Rows = NDArray[np.intp]
 
 _LONGEST_STEP_S = 2.0
 """Further ahead nothing can be foretold; the doubt after that long covers whatever is left of a picture."""
+_MISSED_S = 0.5
+"""Whoever is not seen for no longer than this was missed rather than hidden."""
 _OUTSIDE = 0.2
 """A track of which less is in the picture has left it."""
 
@@ -123,8 +125,8 @@ class ByteTracker(Tracker):
         loose = self._associate(seen, at_ns)
         loose = self._recover(seen, self._unheld(seen, loose), at_ns)
         self._begin(seen, loose, at_ns)
-        self._end(seconds)
-        return self._tracks()
+        boxes = self._end(seconds).tolist()
+        return tuple(life.as_track(Box(*corners)) for life, corners in zip(self._lives, boxes, strict=True))
 
     def _pass_time(self, at_ns: int) -> float:
         seconds = 0.0 if self._last_ns is None else max(0.0, (at_ns - self._last_ns) / 1e9)
@@ -230,47 +232,61 @@ class ByteTracker(Tracker):
             life.see(found, seen.index[column], at_ns, self._now_s, 1.0)
             self._lives.append(life)
 
-    def _wait_for_hidden(self, seconds: float) -> None:
+    def _wait_for_hidden(self, corners: Floats, seconds: float) -> None:
         """Let the time not count for who may be behind another."""
-        lost = [row for row, life in enumerate(self._lives) if life.confirmed and life.detection is None]
-        there = [row for row, life in enumerate(self._lives) if life.confirmed and life.detection is not None]
-        if not lost or not there:
+        lately = self._now_s - _MISSED_S
+        lost = [row for row, life in enumerate(self._lives) if life.confirmed and life.seen_s < lately]
+        if not lost:
             return
-        corners = in_picture(self._filters.boxes)
+        there = [row for row, life in enumerate(self._lives) if life.confirmed and life.detection is not None]
         for row in np.array(lost)[hidden(corners[lost], corners[there])].tolist():
             self._lives[row].hidden_s += seconds
 
-    def _end(self, seconds: float) -> None:
-        """Confirm what has been seen long enough, and forget what has not been seen for too long."""
+    def _end(self, seconds: float) -> Floats:
+        """Confirm what has been seen long enough, and forget what has not been seen for too long.
+
+        Returns:
+            The corners of what is left, as far as it is in the picture.
+        """
+        corners = in_picture(self._filters.boxes)
+        unseen = [row for row, life in enumerate(self._lives) if life.detection is None]
+        if len(unseen) < len(self._lives):
+            self._confirm()
+        if not unseen:
+            return corners
+        self._wait_for_hidden(corners, seconds)
+        gone = self._gone(unseen, corners)
+        if not gone:
+            return corners
+        staying = [row for row in range(len(self._lives)) if row not in gone]
+        self._keep(staying)
+        return corners[staying]
+
+    def _confirm(self) -> None:
         rules = self._rules
-        if not self._lives:
-            return
-        self._wait_for_hidden(seconds)
-        boxes = self._filters.boxes
-        inside = in_picture(boxes)
-        shown = np.prod(np.maximum(0.0, inside[:, 2:] - inside[:, :2]), axis=1) / (boxes[:, 2] * boxes[:, 3])
-        staying = []
-        for row, (life, share) in enumerate(zip(self._lives, shown.tolist(), strict=True)):
-            seen = life.detection is not None
-            old_enough = self._now_s - life.first_s >= rules.confirm_s
-            life.confirmed |= seen and old_enough and life.hits >= rules.confirm_hits
+        for life in self._lives:
+            if not life.confirmed and life.detection is not None:
+                old_enough = self._now_s - life.first_s >= rules.confirm_s
+                life.confirmed = old_enough and life.hits >= rules.confirm_hits
+
+    def _gone(self, unseen: list[int], corners: Floats) -> set[int]:
+        rules, gone = self._rules, set()
+        inside, boxes = corners[unseen], self._filters.boxes[unseen]
+        shown = (inside[:, 2] - inside[:, 0]) * (inside[:, 3] - inside[:, 1]) / (boxes[:, 2] * boxes[:, 3])
+        for row, share in zip(unseen, shown.tolist(), strict=True):
+            life = self._lives[row]
             keep_s = rules.keep_s if life.confirmed else rules.keep_tentative_s
             keep_s = min(keep_s + life.hidden_s, max(keep_s, rules.keep_hidden_s))
             if share < _OUTSIDE:
                 keep_s = min(keep_s, rules.keep_outside_s)
-            if seen or self._now_s - life.seen_s <= keep_s:
-                staying.append(row)
-        if len(staying) < len(self._lives):
-            self._keep(staying)
+            if self._now_s - life.seen_s > keep_s:
+                gone.add(row)
+        return gone
 
     def _keep(self, rows: list[int]) -> None:
         self._filters.keep(np.array(rows, dtype=np.intp))
         self._lives = [self._lives[row] for row in rows]
         self._last_seen = self._last_seen[rows]
-
-    def _tracks(self) -> tuple[Track, ...]:
-        boxes = in_picture(self._filters.boxes).tolist()
-        return tuple(life.as_track(Box(*corners)) for life, corners in zip(self._lives, boxes, strict=True))
 
 
 def _pairs(costs: Floats, rows: Rows, columns: Rows, limit: float) -> list[tuple[int, int]]:

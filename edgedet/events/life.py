@@ -180,6 +180,8 @@ class Life:
         for zone, stay in zip(self._ground.zones, self._stays.values(), strict=True):
             if box is not None:
                 within = (zone.labels is None or label in zone.labels) and zone.area.holds(box, zone.anchor)
+                if not within and stay.visit_ns is None:
+                    continue
                 passed_ns = None if within is stay.within else self._passed_ns(zone, box, now_ns)
             step = stay.step(zone, now_ns, within=within, told=told, passed_ns=passed_ns)
             if step is not None:
@@ -223,7 +225,7 @@ class Life:
     def _update_is_due(self, now_ns: int) -> bool:
         told, every_ns = self._told, self._ground.update_every_ns
         loitering = self._loitering(now_ns)
-        loiters_more = any(zone not in told.loitering for zone in loitering)
+        loiters_more = loitering != told.loitering and any(zone not in told.loitering for zone in loitering)
         if not loiters_more:
             told.loitering = loitering  # that it loiters no more, is said by its leaving
         if told.updated_ns is not None and now_ns - told.updated_ns < every_ns:

@@ -19,7 +19,7 @@ class Step(Enum):
 class Stay:
     """What is known of one object in one zone. Times are nanoseconds of looking, see `Lives`."""
 
-    __slots__ = ("_passed_ns", "_sightings", "_since_ns", "_visit_ns", "entered", "within")
+    __slots__ = ("_passed_ns", "_sightings", "_since_ns", "entered", "visit_ns", "within")
 
     def __init__(self, now_ns: int) -> None:
         self.entered = False
@@ -29,7 +29,8 @@ class Stay:
         self._since_ns = now_ns
         self._passed_ns = now_ns
         self._sightings = 0
-        self._visit_ns: int | None = None
+        self.visit_ns: int | None = None
+        """Since when it is in the area, but for flickers; None: it is not, and nothing is to be decided."""
 
     def step(
         self, zone: Zone, now_ns: int, *, within: bool | None, told: bool, passed_ns: int | None = None
@@ -46,12 +47,12 @@ class Stay:
                 self._passed_ns = now_ns if passed_ns is None else passed_ns
             self._sightings += 1
         if not self.within:
-            return None if self._visit_ns is None else self._outside(zone, now_ns)
-        if self._visit_ns is None:
-            self._visit_ns = self._passed_ns
+            return None if self.visit_ns is None else self._outside(zone, now_ns)
+        if self.visit_ns is None:
+            self.visit_ns = self._passed_ns
         if self.entered or not told or (within is None and self._sightings < _LEAST_SIGHTINGS):
             return None
-        if not self._holds(zone.inertia_ns, now_ns) or now_ns - self._visit_ns < zone.dwell_ns:
+        if not self._holds(zone.inertia_ns, now_ns) or now_ns - self.visit_ns < zone.dwell_ns:
             return None
         self.entered = True
         return Step.ENTER
@@ -67,7 +68,7 @@ class Stay:
     def _outside(self, zone: Zone, now_ns: int) -> Step | None:
         if not self._holds(zone.inertia_ns, now_ns):
             return None
-        self._visit_ns = None
+        self.visit_ns = None
         if not self.entered:
             return None
         self.entered = False
@@ -75,6 +76,6 @@ class Stay:
 
     def loiters(self, zone: Zone, now_ns: int) -> bool:
         """Whether it is inside, and for longer than is usual here."""
-        if zone.loiter_ns is None or not self.entered or self._visit_ns is None:
+        if zone.loiter_ns is None or not self.entered or self.visit_ns is None:
             return False
-        return now_ns - self._visit_ns >= zone.loiter_ns
+        return now_ns - self.visit_ns >= zone.loiter_ns
