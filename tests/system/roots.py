@@ -76,6 +76,8 @@ def layer(root: Path, scratch: Path) -> Iterator[Path]:
         yield shown
     finally:
         subprocess.run(["umount", "--recursive", "--lazy", str(shown)], check=False)
+        # An installation's half gigabyte; pytest would keep three runs of it.
+        shutil.rmtree(upper, ignore_errors=True)
 
 
 def _cache() -> Path:

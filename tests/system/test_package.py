@@ -130,6 +130,7 @@ def test_an_upgrade_keeps_the_configuration_and_the_state_and_is_refused_where_t
     assert machine.run("cat", MODEL).stdout == "my model\n"
 
 
+@pytest.mark.parametrize("packages", ["trixie"], indirect=True)
 def test_a_daemon_that_was_switched_off_stays_off_over_an_upgrade(machine: Booted):
     install(machine, "old")
     machine.run("systemctl", "disable", "--now", UNIT)
