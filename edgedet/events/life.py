@@ -118,7 +118,8 @@ class Life:
             self._top_score = max(self._top_score, track.score)
             self._evidence.add(track.score, track.box, moment.now_ns)
             self._rest.step(track.box, moment.now_ns, self._ground.stationary_after_ns)
-        self._cross(track.box if seen else None, moment.now_ns)
+        if self._cross(track.box if seen else None, moment.now_ns) and seen:
+            self._rest.set_off(track.box, moment.now_ns)
         events = []
         if self.id is None:
             self.label = track.label
@@ -202,11 +203,14 @@ class Life:
         share = zone.area.passed(before, box, zone.anchor)
         return None if share is None else before_ns + round(share * (now_ns - before_ns))
 
-    def _cross(self, box: Box | None, now_ns: int) -> None:
+    def _cross(self, box: Box | None, now_ns: int) -> bool:
+        """Take down which lines it has crossed; says whether it was any."""
+        before = len(self._crossed)
         for line, passage in zip(self._ground.lines, self._passages.values(), strict=True):
             direction = passage.wait(now_ns) if box is None else passage.step(line.axis, box, now_ns)
             if direction is not None:
                 self._crossed.append((line, direction))
+        return len(self._crossed) > before
 
     def _tell_crossings(self, at_ns: int) -> list[Event]:
         crossed, self._crossed = self._crossed, []

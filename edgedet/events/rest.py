@@ -49,6 +49,11 @@ class Rest:
             # From here on it is compared with where it came to rest, not with where it slowed down.
             self._anchor, self.stationary = self._steady(), True
 
+    def set_off(self, box: Box, now_ns: int) -> None:
+        """Something else has shown that it moves: if it is out of its place now, that is no box that is wrong."""
+        if self.stationary and intersection_over_union(self._anchor, box) < _LEAVES_BELOW:
+            self._anchor, self._since_ns, self.stationary = box, now_ns, False
+
     def _steady(self) -> Box:
         middle = len(self._samples) // 2
         sides = zip(*((box.x1, box.y1, box.x2, box.y2) for box in self._samples), strict=True)

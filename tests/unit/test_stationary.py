@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from edgedet.types import EndReason
-from event_stage import SECOND, SQUARE, Actor, Point, Stage, path, rules, still
+from event_stage import GATE, SECOND, SQUARE, Actor, Point, Stage, path, rules, still
 
 CAR = Actor(still(0.5, 0.6), label="car", wide=0.3, tall=0.2)
 
@@ -101,6 +101,24 @@ def test_who_stops_and_goes_is_told_each_time_it_stands() -> None:
     stops = path((0.0, 0.2, 0.6), (15.0, 0.2, 0.6), (18.0, 0.7, 0.6), (40.0, 0.7, 0.6))
     stage = Stage(rules(stationary_after_s=5.0)).play(40.0, Actor(stops))
     assert [event.stationary for _, event in stage.told] == [False, True, False, True]
+
+
+@pytest.mark.parametrize("fps", [3.0, 10.0, 30.0])
+def test_who_waits_before_a_line_and_walks_over_it_stands_no_more_when_that_is_told(fps: float) -> None:
+    waits = Actor(path((0.0, 0.5, 0.42), (20.0, 0.5, 0.42), (21.0, 0.5, 0.92)))
+    stage = Stage(rules(lines=[GATE], stationary_after_s=5.0), fps=fps).play(21.0, waits)
+    assert stage.kinds == ["new", "update", "line_cross gate in", "update"]
+    assert [event.stationary for _, event in stage.told] == [False, True, False, False]
+
+
+def test_a_parked_car_on_a_line_stands_though_somebody_hides_its_wheels() -> None:
+    # Its lower edge is where the other one begins, far on the other side of the line, and it is in its place.
+    def hidden(at_s: float) -> Point:
+        return (0.5, 0.43) if 20.0 < at_s < 22.0 else (0.5, 0.52)
+
+    parked = replace(CAR, way=hidden, wide=0.3, tall=0.3)
+    stage = Stage(rules(lines=[GATE], stationary_after_s=5.0)).play(30.0, parked)
+    assert all(event.stationary for at_s, event in stage.told if at_s > 10.0)
 
 
 def seen_again(gap_s: float, *, x: float = 0.5, label: str = "car") -> Stage:
