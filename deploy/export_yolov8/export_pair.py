@@ -29,14 +29,14 @@ def main() -> int:
         # A data set of one's own is given by its file; a name alone is one that Ultralytics knows and fetches.
         calibration = str(data.resolve()) if data.exists() else options.data
         export = ("format=tflite", "int8=True", f"imgsz={options.size}", f"data={calibration}")
-        subprocess.run(("yolo", "export", f"model={weights.name}", *export), cwd=folder, check=True)
+        subprocess.run(("yolo", "export", f"model={weights.name}", *export), cwd=folder, check=False)
         made = folder / f"{weights.stem}_saved_model" / f"{weights.stem}_full_integer_quant.tflite"
         if not made.is_file():
             print(f"export: Ultralytics made no {made.name}; its messages above say why", file=sys.stderr)
             return 1
         cpu = folder / f"{weights.stem}_{options.size}.tflite"
         made.rename(cpu)
-        subprocess.run((*COMPILER, "--out_dir", str(folder), str(cpu)), check=True)
+        subprocess.run((*COMPILER, "--out_dir", str(folder), str(cpu)), check=False)
         edgetpu = cpu.with_name(f"{cpu.stem}_edgetpu.tflite")
         if not edgetpu.is_file():
             print(f"export: edgetpu_compiler made no {edgetpu.name}; its messages above say why", file=sys.stderr)
@@ -62,8 +62,8 @@ def _options() -> argparse.Namespace:
 def _copy_metadata(cpu: Path, edgetpu: Path) -> None:
     """Class names lie in a zip behind the model, which the compiler leaves out."""
     with zipfile.ZipFile(io.BytesIO(cpu.read_bytes())) as source, zipfile.ZipFile(edgetpu, "a") as target:
-        for entry in source.infolist():
-            target.writestr(entry.filename, source.read(entry))
+        for name in set(source.namelist()) - set(target.namelist()):
+            target.writestr(name, source.read(name))
 
 
 if __name__ == "__main__":

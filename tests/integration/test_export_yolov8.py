@@ -75,13 +75,23 @@ def test_the_pair_is_calibrated_named_by_its_size_and_one_model_with_all_its_nam
     assert "edgedet models add yolov8n --cpu yolov8n_320.tflite" in done.stdout
 
 
-def test_a_model_that_cannot_be_compiled_is_said_and_leaves_nothing_half_done(programs: Path, tmp_path: Path) -> None:
-    program(programs, "edgetpu_compiler", "")
+@pytest.mark.parametrize(
+    ("broken", "made_none"),
+    [
+        ("yolo", "Ultralytics made no yolov8n_full"),
+        ("edgetpu_compiler", "edgetpu_compiler made no yolov8n_640_edgetpu"),
+    ],
+)
+def test_a_step_that_fails_is_named_and_leaves_nothing_half_done(
+    programs: Path, tmp_path: Path, broken: str, made_none: str
+) -> None:
+    program(programs, broken, "sys.exit(1)")
     folder = tmp_path / "models"
     folder.mkdir()
     done = exported(programs, folder, "yolov8n", "--size", "640")
     assert done.returncode == 1
-    assert "edgetpu_compiler made no yolov8n_640_edgetpu.tflite" in done.stderr
+    assert made_none in done.stderr
+    assert "Traceback" not in done.stderr
     assert list(folder.iterdir()) == []
 
 
