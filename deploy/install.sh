@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs edgedet on Raspberry Pi OS (64-bit) or Debian, 12 "bookworm" or later: run it with --help.
 set -eu
+umask 022  # the daemon reads what root installs
 
 opt=/opt/edgedet
 etc=/etc/edgedet
@@ -126,20 +127,8 @@ make_environment() {
 
 check_configuration() {
     [ -e "$config" ] || return 0
-    # In the environment of the daemon that runs, where there is one: ${NAME} in the configuration is taken from it.
-    pid=$(systemctl show --property=MainPID --value edgedet.service 2>/dev/null || true)
     checked=0
-    "$new/bin/python" -I - "/proc/${pid:-0}/environ" "$config" >"$scratch/said" 2>&1 <<'PYTHON' || checked=$?
-import os, pathlib, sys
-
-environ, config = sys.argv[1:]
-if os.path.exists(environ):
-    os.environ.update(each.split("=", 1) for each in pathlib.Path(environ).read_text().split("\0") if "=" in each)
-sys.argv[1:] = ["check", "--config", config]
-from edgedet.cli import main
-
-main()
-PYTHON
+    "$new/bin/python" -I "$source/deploy/check_as_daemon.py" "$config" >"$scratch/said" 2>&1 || checked=$?
     [ "$checked" != 0 ] || return 0
     cat "$scratch/said" >&2
     if [ "$checked" != 78 ]; then

@@ -30,6 +30,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parents[1]
 LOCK = HERE / "wheels.txt"
+CHECK = SOURCE / "deploy/check_as_daemon.py"
 MAINTAINER = "edgedet maintainers <maintainers@edgedet.invalid>"
 # What a wheel carries and edgedet never loads: half of the package's size.
 NEVER_LOADED = (
@@ -169,6 +170,7 @@ def _command(root: Path) -> None:
         "#!/usr/lib/edgedet/venv/bin/python3 -I\nfrom edgedet.cli import main\n\nmain()\n", encoding="utf-8"
     )
     command.chmod(0o755)
+    shutil.copy(CHECK, root / "usr/lib/edgedet" / CHECK.name)
 
 
 def _documents(root: Path, site: Path, suite: Suite, full: str) -> None:
@@ -263,6 +265,7 @@ def _control(root: Path, scratch: Path, suite: Suite, architecture: str, full: s
     # What preinst asks about the configuration before anything of an older version is replaced.
     with tarfile.open(folder / "new-version.tar.gz", "w:gz") as bundle:
         bundle.add(scratch / "source/edgedet", "edgedet", filter=lambda each: None if "/data/" in each.name else each)
+        bundle.add(CHECK, CHECK.name)
     (folder / "new-version.tar.gz").chmod(0o644)
 
 

@@ -61,7 +61,9 @@ class Booted:
         self.run("systemctl", "poweroff", check=False)
         self._end()
 
-    def run(self, *command: str | Path, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str | Path, check: bool = True, stdin: str = "", patience_s: float = PATIENCE_S
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command inside, as root."""
         done = subprocess.run(
             ["nsenter", "--target", str(self._first), "--all", "--", *map(str, command)],
@@ -69,7 +71,7 @@ class Booted:
             capture_output=True,
             text=True,
             check=False,
-            timeout=PATIENCE_S,
+            timeout=patience_s,
         )
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done

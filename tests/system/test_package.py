@@ -61,7 +61,7 @@ def machine(packages: Packages, tmp_path: Path, request: pytest.FixtureRequest) 
 def install(machine: Booted, which: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
     # As a user does it, with the question that apt-get would otherwise ask.
     command = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--quiet")
-    return machine.run(*command, f"/debs/{which}.deb", check=check)
+    return machine.run(*command, f"/debs/{which}.deb", check=check, patience_s=300)
 
 
 def version(machine: Booted) -> str:
@@ -104,6 +104,12 @@ def test_an_upgrade_keeps_the_configuration_and_the_state_and_is_refused_where_t
     machine: Booted,
 ):
     install(machine, "old")
+    # A value that only the daemon's own environment has: what checks for it has to look there.
+    machine.run("sed", "-i", "s/^device: null/device: ${PLACE}/", CONFIG)
+    machine.run("mkdir", "/etc/systemd/system/edgedet.service.d")
+    machine.run("tee", "/etc/systemd/system/edgedet.service.d/mine.conf", stdin="[Service]\nEnvironment=PLACE=porch\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", UNIT)
     machine.run("tee", "--append", CONFIG, stdin="# mine\n")
     machine.run("tee", MODEL, stdin="my model\n")
     before, running = version(machine), machine.property(UNIT, "MainPID")
@@ -126,6 +132,9 @@ def test_an_upgrade_keeps_the_configuration_and_the_state_and_is_refused_where_t
     assert machine.run("cat", MODEL).stdout == "my model\n"
 
     machine.run("apt-get", "remove", "--yes", "--quiet", "edgedet")
+    assert machine.property(UNIT, "ActiveState") != "active"
+    install(machine, "new")
+    until(lambda: machine.property(UNIT, "ActiveState") == "active", "it runs again")
     assert machine.run("cat", CONFIG).stdout == mended
     assert machine.run("cat", MODEL).stdout == "my model\n"
 
