@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from edgedet.app import composition
+from edgedet.doctor.asking import ask
 from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
 from edgedet.errors import BrokerError, ConfigError
 from edgedet.outputs.link import BrokerRefused, Link, ProtocolUnsupported
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 SUBJECT = "broker"
 _PATIENCE_S = 8.0
+_RESOLVE_S = 3.0
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 _CREDENTIAL = Path("etc/edgedet/mqtt-password")
 """What the unit hands to the daemon as a credential."""
@@ -157,6 +159,12 @@ def _write_password(situation: Situation, mqtt: MqttSettings) -> str:
 
 def _start(situation: Situation, connection: Connection) -> str:
     here = connection.host in _HERE
+    # A child, because a name server that does not answer is waited for long.
+    resolved = ask(["getent", "ahosts", connection.host], _RESOLVE_S)
+    if resolved is not None and resolved.code != 0:
+        if here:
+            return as_root(f"echo '127.0.0.1 {connection.host}' >> /etc/hosts")
+        return f"getent ahosts {shlex.quote(connection.host)}; cat /etc/resolv.conf"
     if not here:
         return f"ping -c 3 {shlex.quote(connection.host)}; nc -zv {shlex.quote(connection.host)} {connection.port}"
     systemd = (situation.root / "run/systemd/system").is_dir()

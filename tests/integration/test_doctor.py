@@ -160,6 +160,13 @@ def test_a_broker_that_accepts_and_never_answers_is_named_in_time(folder: Path) 
     assert f"ss -ltnp sport = :{broker.port}" in found.command
 
 
+def test_a_broker_whose_name_nobody_knows_is_named_with_what_shows_that(folder: Path) -> None:
+    found = wrong(look(write(folder, mqtt="url: 'mqtt://no-such-broker.invalid'"), "broker"))
+    assert found.level is Level.PROBLEM
+    # Which name was meant, only its user knows.
+    assert found.command.startswith("getent ahosts no-such-broker.invalid; ")
+
+
 @as_root_only
 def test_a_password_that_the_service_may_not_read_is_named_and_given_to_it(folder: Path) -> None:
     secret = folder / "password"

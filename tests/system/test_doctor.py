@@ -49,7 +49,7 @@ def configured(machine: Booted) -> Iterator[Booted]:
     machine.run("rm", "-f", PASSWORD, BROKER)
 
 
-def configure(machine: Booted, *, url: str = "mqtt://localhost", more: str = "") -> None:
+def configure(machine: Booted, *, url: str = "mqtt://127.0.0.1", more: str = "") -> None:
     find = "from edgedet.app.model import BUNDLED_MODEL; print(BUNDLED_MODEL)"
     model = machine.run("/usr/lib/edgedet/venv/bin/python3", "-c", find).stdout.strip()
     machine.run(
@@ -76,6 +76,18 @@ def test_a_broker_that_does_not_run_is_started_by_the_command(configured: Booted
     assert found["command"] == "systemctl enable --now mosquitto"
     configured.run("sh", "-c", found["command"])
     until(lambda: not wrong(doctor(configured), "broker"), "the broker takes what edgedet publishes")
+
+
+def test_a_machine_that_does_not_know_its_own_name_is_told_to_write_it_down(configured: Booted) -> None:
+    configure(configured, url="mqtt://localhost")
+    # Where systemd's own module for names answers, there is nothing wrong.
+    knows = configured.run("getent", "ahosts", "localhost", check=False).returncode == 0
+    found = wrong(doctor(configured), "broker")
+    assert (found == []) is knows
+    for finding in found:
+        assert finding["command"] == "echo '127.0.0.1 localhost' >> /etc/hosts"
+        configured.run("sh", "-c", finding["command"])
+    assert wrong(doctor(configured), "broker") == []
 
 
 def test_a_service_that_does_not_run_is_started_by_the_command(configured: Booted) -> None:
