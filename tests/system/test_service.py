@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from clips import write_clip
 from system.booted import Booted, until
 from system.packages import build_package
 from system.roots import MACHINE, RootUnavailable, debian_root, layer
@@ -111,6 +112,20 @@ def test_it_is_ready_without_a_broker_and_infers_within_its_hardening(service: B
     assert re.search(r"^Seccomp:\s+2$", status, re.MULTILINE)
     groups = service.run("id", "-Gn", "edgedet").stdout.split()
     assert {"video", "render", "plugdev", "apex"} <= set(groups)
+
+
+def test_video_is_decoded_and_pictures_are_kept_within_its_hardening(service: Booted) -> None:
+    write_clip(service.root / "srv/clip.mp4", frames=60, size=(640, 480))
+    scene = "{type: synthetic, size: [640, 480], fps: 10}"
+    video = "{type: video, path: /srv/clip.mp4, loop: true, realtime: true}"
+    _configure(service, f"  porch: {{source: {scene}, snapshots: {{enabled: true}}}}\n  clip: {{source: {video}}}\n")
+    service.run("systemctl", "reload", UNIT)
+    until(lambda: _is_watching(service, 2), "the video is decoded and looked at")
+
+    def pictures() -> str:
+        return service.run("find", "/var/lib/edgedet", "-name", "*.jpg").stdout.strip()
+
+    until(pictures, "a picture of an object is on the disk")
 
 
 def test_systemd_finds_the_unit_well_shut_in(machine: Booted) -> None:
