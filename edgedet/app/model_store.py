@@ -174,7 +174,9 @@ def read_record(places: Places) -> dict[str, Any]:
         found = json.loads(places.record.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) and isinstance(found.get("files"), dict) else {}
+    files = found.get("files") if isinstance(found, dict) else None
+    sound = isinstance(files, dict) and all(isinstance(each, dict) and "sha256" in each for each in files.values())
+    return found if sound else {}
 
 
 def sums_of(file: Path) -> tuple[str, str]:

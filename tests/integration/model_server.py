@@ -105,7 +105,8 @@ class _Files(_Handler):
     Faults, each for the files whose name ends in `only` (default: all) and `times` times (default: always): `status`;
     `redirect` to an address; `page`: a login page; `wrong`: other bytes of the same length; `ranges`: False: none are
     served; `etag`: False: none is given; `length`: False: nor that; `cut`: the connection ends after so many bytes of a
-    body, `reset`: by a reset; `stall`: after so many bytes nothing more comes; `chunk_s`: pause after each 32 KiB.
+    body, `reset`: by a reset; `stall`: after so many bytes nothing more comes; `hold`: not until `go` is in the folder;
+    `chunk_s`: pause after each 32 KiB.
     """
 
     def do_GET(self) -> None:
@@ -161,6 +162,8 @@ class _Files(_Handler):
             self.wfile.write(body[at : min(at + 2**15, end)])
             self.wfile.flush()
             time.sleep(faults.get("chunk_s", 0))
+            while at >= faults.get("hold", len(body)) and not (self.folder / "go").exists():
+                time.sleep(0.02)
         if "stall" in faults:
             time.sleep(600)
         if "reset" in faults:

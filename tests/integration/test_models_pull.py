@@ -244,6 +244,28 @@ def test_other_bytes_than_the_catalogue_s_get_no_name(site: Site, puller: Puller
     assert not (puller.models / ".tiny.tflite.part").exists()
 
 
+def test_a_file_of_the_same_git_object_but_another_sha_256_than_the_first_gets_no_name(
+    site: Site, puller: Puller
+) -> None:
+    assert puller.pull(site.url).code == 0
+    record = json.loads((puller.models / "tiny.json").read_text())
+    record["files"]["tiny.tflite"]["sha256"] = "f" * 64
+    (puller.models / "tiny.json").write_text(json.dumps(record))
+    (puller.models / "tiny.tflite").unlink()
+    done = puller.pull(site.url)
+    assert done.code == 1
+    assert "is not that of the first download, ffffffffffff" in complaint(done)[0]
+    assert not (puller.models / "tiny.tflite").exists()
+
+
+def test_a_damaged_note_of_a_model_does_no_harm(site: Site, puller: Puller) -> None:
+    assert puller.pull(site.url).code == 0
+    for damage in ("", "[]", '{"files": {"tiny.tflite": 1}}'):
+        (puller.models / "tiny.json").write_text(damage)
+        assert puller.pull(site.url).code == 0
+        assert puller.holds_all_of_it()
+
+
 def test_a_file_that_is_gone_is_said_with_its_address(site: Site, puller: Puller) -> None:
     site.fail(only=EDGETPU, status=404)
     done = puller.pull(site.url)
@@ -338,15 +360,19 @@ def test_https_goes_through_the_proxy_s_tunnel_and_only_to_a_server_whose_certif
 
 
 def test_of_two_pulls_at_once_the_second_waits_and_finds_it_done(site: Site, puller: Puller) -> None:
-    site.fail(only=CPU, chunk_s=0.03, times=1)
+    site.fail(only=CPU, hold=HALF)
     first = puller.start("pull", "tiny", "--from", site.url)
     part = puller.models / ".tiny.tflite.part"
     eventually(lambda: part.exists() and part.stat().st_size > 0)
-    second = puller.pull(site.url)
-    _, err = first.communicate(timeout=PATIENCE_S)
-    assert (first.returncode, second.code) == (0, 0), err + second.err
-    assert f"another edgedet is putting a model into {puller.models}; waiting for it" in second.err
-    assert "is there already, unchanged" in second.out
+    second = puller.start("pull", "tiny", "--from", site.url)
+    assert second.stderr is not None
+    told = [second.stderr.readline() for _ in range(3)]
+    assert told[2] == f"another edgedet is putting a model into {puller.models}; waiting for it\n"
+    (site.folder / "go").touch()
+    first.communicate(timeout=PATIENCE_S)
+    out, _ = second.communicate(timeout=PATIENCE_S)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "is there already, unchanged" in out
     assert len(site.requests_of(CPU)) == 1
     assert puller.holds_all_of_it()
 
