@@ -12,6 +12,7 @@ import click
 import pytest
 
 from edgedet.cli import edgedet
+from edgedet.health import Code
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md")
@@ -87,3 +88,9 @@ def test_every_file_that_the_readme_links_to_is_there_and_its_pictures_are_small
         assert path.exists(), f"README.md links to {name}"
         if path.suffix in {".png", ".svg", ".jpg"}:
             assert path.stat().st_size < LARGEST_PICTURE
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_each_code_of_health_is_answered_where_something_is_wrong(code: Code) -> None:
+    section = text_of("README.md").partition("## When something is wrong")[2].partition("\n## ")[0]
+    assert f"| [`{code}`](docs/troubleshooting.md#{code}) | {code.advice} |" in section
