@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from edgedet.doctor.configuration import Reading
     from edgedet.doctor.finding import Finding
 
-_READING_S = 4.0
+_READING_S = 8.0
+"""Checking a configuration takes seconds on the slowest Pi; with what follows it stays below half a minute."""
 _MARKS = {"ok": ("✔", "green"), "warning": ("!", "yellow"), "problem": ("✘", "bold red")}
 
 

@@ -122,7 +122,7 @@ def _tried(situation: Situation, seen: tuple[EdgeTpu, ...]) -> Iterator[Finding]
     cpu = model.choice.cpu
     twin = cpu if cpu is not None and cpu.is_file() else None
     spec = composition.edgetpu_spec(loaded.settings.detector, file, ViewSize(model.width, model.height), twin)
-    limit_s = min(spec.load_deadline_s, situation.patience_s)
+    limit_s = min(spec.load_deadline_s, situation.load_s)
     try:
         warm_up_ms = asyncio.run(load_once(dataclasses.replace(spec, load_deadline_s=limit_s)))
     except AcceleratorError as error:

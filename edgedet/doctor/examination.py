@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-LIMIT_S = 25.0
+LIMIT_S = 20.0
 """For everything together: what has not answered by then is named, and not waited for."""
 
 

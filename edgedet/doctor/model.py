@@ -93,7 +93,7 @@ def _tried_on_cpu(situation: Situation, choice: ModelChoice) -> Iterator[Finding
     try:
         model = open_model(choice.cpu, choice.labels)
         spec = composition.detector_spec(loaded.settings.detector, model)
-        limit_s = min(spec.load_deadline_s, situation.patience_s)
+        limit_s = min(spec.load_deadline_s, situation.load_s)
         warm_up_ms = asyncio.run(load_once(dataclasses.replace(spec, instances=1, load_deadline_s=limit_s)))
     except EdgedetError as error:
         inspected = f"edgedet models inspect {shlex.quote(str(choice.cpu))}"

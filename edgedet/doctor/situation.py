@@ -91,6 +91,11 @@ class Situation:
     account: Account
     root: Path = Path("/")
     """Where /sys, /proc, /dev, /run and /etc/mosquitto are looked for."""
-    patience_s: float = 10.0
+    patience_s: float = 8.0
     """How long a single look at anything may take. A camera is looked at twice in a row, for its interpreter and for
     its picture, and both have to end before `examination.LIMIT_S`."""
+
+    @property
+    def load_s(self) -> float:
+        """How long a model may take to load and to run: a slow Pi needs its time, and there is one look at it."""
+        return 2 * self.patience_s - 1

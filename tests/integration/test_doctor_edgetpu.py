@@ -130,7 +130,7 @@ def test_a_library_that_gives_up_is_explained_by_what_that_mostly_means(device: 
 
 def test_one_that_hangs_is_ended_and_named(device: SoftwareEdgeTpu, folder: Path) -> None:
     device.script(create="hang")
-    (found,) = wrong(look(situation(folder, device.library, patience_s=3.0), "edge tpu"))
+    (found,) = wrong(look(situation(folder, device.library, patience_s=2.0), "edge tpu"))
     assert "took longer than 3 s" in found.message
     assert "edgetpu_hung" in found.advice
 
