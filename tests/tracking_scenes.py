@@ -287,21 +287,27 @@ def _a_crowd() -> Sequence[Drawn]:
     return [who for _, who in sorted(people, key=lambda entry: entry[0])]
 
 
+RATES = (
+    Rate(30.0),
+    Rate(15.0, dropped=0.3),
+    Rate(10.0),
+    Rate(10.0, dropped=0.3, longest_gap_s=1.0),
+    Rate(5.0),
+    Rate(3.0),
+)
+
+
+def streets(first: int) -> list[TrackingScene]:
+    """Twelve of them, from this seed on, two at each rate."""
+    return [
+        TrackingScene(f"street {seed}, {rate.fps:g} fps", seed, rate, street(seed))
+        for seed, rate in zip(range(first, first + 12), RATES * 2, strict=True)
+    ]
+
+
 @cache
 def tracking_scenes() -> tuple[TrackingScene, ...]:
     """All twenty."""
-    rates = (
-        Rate(30.0),
-        Rate(15.0, dropped=0.3),
-        Rate(10.0),
-        Rate(10.0, dropped=0.3, longest_gap_s=1.0),
-        Rate(5.0),
-        Rate(3.0),
-    )
-    streets = [
-        TrackingScene(f"street {seed}, {rate.fps:g} fps", seed, rate, street(seed))
-        for seed, rate in zip(range(1, 13), rates * 2, strict=True)
-    ]
     casts = (
         ("crossings", Rate(10.0), _crossings()),
         ("behind a post", Rate(5.0), _behind_a_post()),
@@ -316,4 +322,4 @@ def tracking_scenes() -> tuple[TrackingScene, ...]:
         TrackingScene(f"{name}, {rate.fps:g} fps", 100 + number, rate, drawn(cast))
         for number, (name, rate, cast) in enumerate(casts)
     ]
-    return (*streets, *scenes)
+    return (*streets(1), *scenes)
