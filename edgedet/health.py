@@ -242,6 +242,9 @@ class HealthReport:
 
 def _with_detector(camera: CameraFacts, detector: DetectorFacts) -> CameraFacts:
     """A camera sees nothing without a detector; why, `health` says under the detector."""
+    if camera.state is CameraState.STARTING and detector.state is DetectorState.DOWN:
+        # It may be a model that nobody has brought yet: that is no start that will be over in a moment.
+        return replace(camera, state=CameraState.BLIND)
     if detector.state is DetectorState.ANSWERING or not camera.state.looks:
         return camera
     starting = detector.state is DetectorState.STARTING

@@ -294,7 +294,7 @@ class Daemon:
         if self.mqtt.status.connected and not self.mqtt.statistics().waiting:
             self._announcer.delivered()
         self.board.about("machine", *self._machine.reasons())
-        self.board.about("snapshots", *(station.trouble for station in stations if station.trouble is not None))
+        self.board.about("cameras", *(reason for station in stations for reason in station.troubles()))
 
     def _on_detector(self, state: DetectorState) -> None:
         if self._files is None:

@@ -16,8 +16,9 @@ from edgedet.app.publishing import CameraPublisher
 from edgedet.app.telling import EventTeller
 from edgedet.app.watch import CameraWatch
 from edgedet.errors import UsageError
-from edgedet.health import CameraState
+from edgedet.health import CameraState, Code, Reason
 from edgedet.outputs.messages import Publication
+from edgedet.service.overload import Overload
 from edgedet.types import EndReason, EventKind
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from edgedet.app.overrides import Override
     from edgedet.app.snapshots import SnapshotKeeper
     from edgedet.clock import Clock
-    from edgedet.health import CameraFacts, Reason
+    from edgedet.health import CameraFacts
     from edgedet.outputs.topics import Topics
     from edgedet.pipeline import Seen
     from edgedet.settings import CameraSettings
@@ -77,6 +78,8 @@ class CameraStation:
         self._outlets = outlets
         self._keeper = keeper
         self._told_ns = 0
+        self._overload = Overload()
+        self._looked_at = 0
         self._state = CameraState.STARTING
         self.watch = CameraWatch(
             composition.camera_spec(name, camera, model, detector),
@@ -132,10 +135,13 @@ class CameraStation:
         self._counts.change(composition.counted(camera))
         self._counts.publish_lines()
 
-    @property
-    def trouble(self) -> Reason | None:
-        """What keeps this camera's pictures from the disk, if anything."""
-        return None if self._keeper is None else self._keeper.trouble
+    def troubles(self) -> tuple[Reason, ...]:
+        """What is not well though the camera looks. To be asked every few seconds."""
+        pictures = None if self._keeper is None else self._keeper.trouble
+        found = () if pictures is None else (pictures,)
+        if not self._overload.judge(time.monotonic(), self._looked_at, self.watch.dropped):
+            return found
+        return (*found, Reason(self.name, Code.OVERLOADED, Code.OVERLOADED.advice))
 
     async def snapshot(self) -> str | None:
         """Publish and keep the next picture; the topic, or None where there is no frame.
@@ -167,6 +173,7 @@ class CameraStation:
 
     def _on_seen(self, seen: Seen) -> None:
         outlets = self._outlets
+        self._looked_at += 1
         observed = self._objects.look(seen.result, seen.result.stamp.captured_ns)
         latency_ms = self._publisher.publish(seen.result, observed)
         self._counts.publish(observed.counts)
