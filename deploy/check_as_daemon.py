@@ -3,12 +3,13 @@
     python -I check_as_daemon.py CONFIG [FOLDER]
 
 FOLDER holds the package edgedet of another version, which is asked instead of the installed one. Ends as
-`edgedet check` does, with 78 where the configuration is wrong. Where no daemon runs, the environment is what it is.
+`edgedet check` does, with 78 where the configuration is wrong.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -25,18 +26,22 @@ def main() -> None:
 
 
 def _environment_of_the_daemon() -> dict[str, str]:
+    """What its unit sets, and what it really has while it runs."""
     try:
         shown = subprocess.run(
-            ["systemctl", "show", "--property=MainPID", "--value", "edgedet.service"],
+            ["systemctl", "show", "--property=MainPID", "--property=Environment", "edgedet.service"],
             capture_output=True,
             text=True,
             check=False,
         )
-        environ = Path("/proc", shown.stdout.strip() or "0", "environ").read_bytes()
-    except OSError:
+        unit = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
+        entries = shlex.split(unit.get("Environment", ""))
+        environ = Path("/proc", unit.get("MainPID", "0"), "environ")
+        if environ.exists():
+            entries += os.fsdecode(environ.read_bytes()).split("\0")
+    except (OSError, ValueError):
         return {}
-    entries = (os.fsdecode(entry).partition("=") for entry in environ.split(b"\0") if b"=" in entry)
-    return {name: value for name, _, value in entries}
+    return dict(entry.split("=", 1) for entry in entries if "=" in entry)
 
 
 if __name__ == "__main__":
