@@ -68,9 +68,9 @@ def test_one_lost_camera_of_two_is_degraded_and_of_one_is_blind() -> None:
     assert reduce(Facts(ANSWERING, {"porch": ABSENT}), NOON).state is State.BLIND
 
 
-def test_a_camera_without_frames_keeps_its_own_state_while_the_detector_is_down() -> None:
+def test_a_camera_that_waits_for_a_detector_that_is_down_is_blind_and_one_that_is_off_is_off() -> None:
     health = reduce(Facts(DOWN, {"porch": CameraFacts(), "drive": OFF}), NOON)
-    assert [camera.state for camera in health.cameras.values()] == [CameraState.STARTING, CameraState.OFF]
+    assert [camera.state for camera in health.cameras.values()] == [CameraState.BLIND, CameraState.OFF]
     assert health.state is State.BLIND
 
 
