@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from system.booted import Booted, until
-from system.packages import build_package
-from system.roots import MACHINE, RootUnavailable, debian_root, layer
+from system.roots import RootUnavailable, debian_root, layer
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -22,14 +23,15 @@ Findings = list[dict[str, str]]
 
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
-def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+def machine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_package: Callable[[str], Path]
+) -> Iterator[Booted]:
     """A booted Debian with edgedet installed, and a broker that is stopped."""
     folder = tmp_path_factory.mktemp(request.param)
     try:
         root = debian_root(request.param)
-        package = build_package(folder, request.param, MACHINE)
         with layer(root, folder / "layer") as shown:
-            (shown / "edgedet.deb").write_bytes(package.read_bytes())
+            shutil.copy(own_package(request.param), shown / "edgedet.deb")
             with Booted(shown, f"doctor-{request.param}", folder / "console") as booted:
                 booted.run("dpkg", "--install", "/edgedet.deb")
                 booted.run("systemctl", "stop", UNIT)

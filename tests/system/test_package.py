@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,9 @@ class Packages:
 
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
-def packages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Packages:
+def packages(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_package: Callable[[str], Path]
+) -> Packages:
     try:
         debian_root(request.param)
     except RootUnavailable as error:
@@ -38,7 +40,7 @@ def packages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp(request.param)
     changed = changed_source(folder / "source")
     return Packages(
-        build_package(folder, request.param, MACHINE),
+        own_package(request.param),
         build_package(folder, request.param, MACHINE, version="99.0.0", source=changed),
     )
 
@@ -134,7 +136,7 @@ def test_an_upgrade_keeps_the_configuration_and_the_state_and_is_refused_where_t
     machine.run("apt-get", "remove", "--yes", "--quiet", "edgedet")
     assert machine.property(UNIT, "ActiveState") != "active"
     install(machine, "new")
-    until(lambda: machine.property(UNIT, "ActiveState") == "active", "it runs again")
+    until(lambda: machine.property(UNIT, "ActiveState") == "active", "it runs again", 30)
     assert machine.run("cat", CONFIG).stdout == mended
     assert machine.run("cat", MODEL).stdout == "my model\n"
 

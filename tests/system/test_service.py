@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from clips import write_clip
 from system.booted import Booted, until
-from system.packages import build_package
-from system.roots import MACHINE, RootUnavailable, debian_root, layer
+from system.roots import RootUnavailable, debian_root, layer
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -30,14 +31,15 @@ signal.signal(signal.SIGUSR1, hangs_for_ever)
 
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
-def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+def machine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_package: Callable[[str], Path]
+) -> Iterator[Booted]:
     """A booted Debian with edgedet installed, configured and stopped."""
     folder = tmp_path_factory.mktemp(request.param)
     try:
         root = debian_root(request.param)
-        package = build_package(folder, request.param, MACHINE)
         with layer(root, folder / "layer") as shown:
-            (shown / "edgedet.deb").write_bytes(package.read_bytes())
+            shutil.copy(own_package(request.param), shown / "edgedet.deb")
             with Booted(shown, f"edgedet-{request.param}", folder / "console") as booted:
                 # Installing starts it, with the configuration that comes with it: there is no such camera here.
                 booted.run("dpkg", "--install", "/edgedet.deb")
