@@ -15,11 +15,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedet.assignment import assign
-from edgedet.kalman import BoxFilters, Floats, Motion, centred, completed, in_picture, overlaps
-from edgedet.known import Known
-from edgedet.recovery import estrangement, hidden
-from edgedet.sightings import SAME_PLACE, Sightings
+from edgedet.association.assignment import assign
+from edgedet.association.kalman import BoxFilters, Floats, Motion, centred, completed, in_picture, overlaps
+from edgedet.association.known import Known
+from edgedet.association.recovery import estrangement, hidden
+from edgedet.association.sightings import SAME_PLACE, Sightings
 from edgedet.types import Box, Detection, Track
 
 Rows = NDArray[np.intp]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgedet.assignment import assign
+from edgedet.association.assignment import assign
 from edgedet.geometry import intersection_over_union
 from edgedet.tracking import Tracker
 from edgedet.types import Box

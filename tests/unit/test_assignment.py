@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from edgedet.assignment import assign
+from edgedet.association.assignment import assign
 
 LIMIT = 1.0
 

@@ -25,11 +25,7 @@ FLOORS = (
         "stage_times",
         "health",
         "settings",
-        "assignment",
-        "kalman",
-        "known",
-        "recovery",
-        "sightings",
+        "association",
         "tracking",
         "events",
         "models",
@@ -49,9 +45,7 @@ MAY_IMPORT_A_NEIGHBOUR = {
     # A driver's settings lie in its own file; the configuration asks the folder which drivers there are.
     "settings": {"cameras"},
     # The tracker, what it works with, and its mathematics: files that nothing else needs.
-    "tracking": {"assignment", "kalman", "known", "recovery", "sightings"},
-    "recovery": {"kalman"},
-    "sightings": {"kalman"},
+    "tracking": {"association"},
     # The stages hand frames from one worker to the next.
     "pipeline": {"workers"},
 }

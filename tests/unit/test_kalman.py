@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgedet.kalman import BoxFilters, Motion, centred, completed, in_picture
+from edgedet.association.kalman import BoxFilters, Motion, centred, completed, in_picture
 
 ROW = np.array([0])
 SURE = np.array([1.0])

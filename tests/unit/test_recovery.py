@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgedet.recovery import estrangement, hidden
+from edgedet.association.recovery import estrangement, hidden
 
 STOOD = [0.5, 0.5, 0.05, 0.2]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedet.kalman import Floats, overlaps
+from edgedet.association.kalman import Floats, overlaps
 from edgedet.types import Detection
 
 _SAME_BOX = 0.6

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgedet.kalman import Floats
+from edgedet.association.kalman import Floats
 
 _AT_ONCE = 0.3
 """So far from where it should be a lost object may turn up, in sizes √(width x height) of the larger box."""

@@ -1,0 +1,1 @@
+"""What the tracker decides by: which box is which known object, and where an object must be by now."""
