@@ -58,7 +58,9 @@ async def test_a_clock_that_is_set_changes_the_stamps_of_what_waits_and_nothing_
             broker.kill()
             before = await delivery.do("put", 20, 100)
             await asyncio.sleep(2)
-            clock.write_text(set_to)
+            # At once, as a whole: the library must not read a file that is still empty.
+            (tmp_path / "next").write_text(set_to)
+            (tmp_path / "next").replace(clock)
             await asyncio.sleep(1)
             told = await delivery.do("put", 20, 100)
             assert told["dropped"] == before["dropped"] == 0
