@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # not refused for what it did not do; a contributor's runs go on exploring.
     settings.register_profile("edgedet", deadline=None, derandomize=os.environ.get("CI") == "true")
     settings.load_profile("edgedet")
+    # A shell without job control starts what runs in the background deaf to SIGINT, and so would be every child that a
+    # test presses Ctrl-C on.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # With pytest-xdist the reporting process keeps the book; its workers only mark their reports.
     if os.environ.get("CI") == "true":
         allowed = load_allowed(Path(__file__).with_name("skips.toml"))
