@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,18 @@ def bodies(subscriber: Subscriber, topic: str) -> list[dict[str, Any]]:
     return [json.loads(payload) for payload in subscriber.of(topic)]
 
 
+@cache
+def validator_of(kind: str) -> Draft202012Validator:
+    """Made once: a schema is read out of the source of its classes, and there are hundreds of messages."""
+    return Draft202012Validator(json_schema(kind))
+
+
 def validate_everything(subscriber: Subscriber) -> None:
     """Each JSON message against the schema of its kind."""
     for message in list(subscriber.messages):
         kind = message.topic.rsplit("/", 1)[-1]
         if kind in {"detections", "health", "stats"}:
-            Draft202012Validator(json_schema(kind)).validate(json.loads(message.payload))
+            validator_of(kind).validate(json.loads(message.payload))
 
 
 async def test_the_daemon_publishes_what_the_contract_says_and_leaves_cleanly(broker: Broker, tmp_path: Path) -> None:
