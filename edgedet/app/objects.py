@@ -12,7 +12,7 @@ from edgedet.types import EndReason
 if TYPE_CHECKING:
     from edgedet.events.rules import EventRules
     from edgedet.tracking import Tracker
-    from edgedet.types import Detection, Event, FrameResult, Track
+    from edgedet.types import Detection, Event, FrameResult, FrameStamp, Track
 
 WEAKEST_SCORE = 0.1
 """Boxes down to here help the tracker through a bad view; they count only as part of an object that was seen better."""
@@ -23,13 +23,20 @@ _USUAL_WEIGHT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """What a frame came to."""
+class Tracked:
+    """Which objects a frame shows."""
 
     detections: tuple[Detection, ...]
     """Those that count by themselves, highest score first."""
     track_ids: tuple[int | None, ...]
     """Of the detections, one each; None until an object is confirmed."""
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a frame came to."""
+
     tracks: tuple[Track, ...]
     events: tuple[Event, ...]
     counts: Counts
@@ -72,19 +79,22 @@ class ObjectWatch:
         self._last_ns: int | None = None
         self._blind = False
 
-    def look(self, result: FrameResult, at_ns: int) -> Observed:
-        """A frame has been looked at; `at_ns` is its time on the clock of ages."""
+    def track(self, result: FrameResult, at_ns: int) -> Tracked:
+        """A frame has been looked at; `at_ns` is its time on the clock of ages. `observe` must follow."""
         self._mind_the_gap(at_ns)
         tracks = self._tracker.update(result.detections, at_ns)
-        events = self.lives.observe(tracks, result.stamp, at_ns)
         ids = {
             id(result.detections[track.detection]): track.id
             for track in tracks
             if track.confirmed and track.detection is not None
         }
         counted = self._rules.filters.accepted(result)
-        track_ids = tuple(ids.get(id(found)) for found in counted)
-        return Observed(counted, track_ids, tracks, events, self.lives.counts)
+        return Tracked(counted, tuple(ids.get(id(found)) for found in counted), tracks)
+
+    def observe(self, tracked: Tracked, stamp: FrameStamp, at_ns: int) -> Observed:
+        """What that frame is worth telling. Apart from `track`, so that its detections need not wait for it."""
+        events = self.lives.observe(tracked.tracks, stamp, at_ns)
+        return Observed(tracked.tracks, events, self.lives.counts)
 
     def blind(self) -> None:
         """Nobody is looking: nothing ages until the next frame."""

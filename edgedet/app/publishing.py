@@ -13,7 +13,7 @@ from edgedet.outputs.topics import Topics
 from edgedet.types import FrameResult
 
 if TYPE_CHECKING:
-    from edgedet.app.objects import Observed
+    from edgedet.app.objects import Tracked
 
 Send = Callable[[Publication], None]
 
@@ -41,13 +41,13 @@ class CameraPublisher:
         self._was_empty = False
         self._next_ns = 0
 
-    def publish(self, result: FrameResult, observed: Observed) -> float:
+    def publish(self, result: FrameResult, tracked: Tracked) -> float:
         """Tell of a frame; returns its latency from capture to publishing, in milliseconds."""
-        accepted = observed.detections
+        accepted = tracked.detections
         stamp = self._clock.stamp()
         if self._is_told(empty=not accepted, now_ns=stamp.mono_ns):
             told = replace(result, detections=accepted)
-            payload = encode_detections(self._device, stamp, self._camera, told, observed.track_ids)
+            payload = encode_detections(self._device, stamp, self._camera, told, tracked.track_ids)
             self._send(Publication(self._topics.detections(self._camera), payload))
         self._was_empty = not accepted
         return (stamp.mono_ns - result.stamp.captured_ns) / 1e6

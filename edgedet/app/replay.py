@@ -60,7 +60,8 @@ class Replay:
         at_ns = _at_ns(stamp)
         # Events carry the time of their frame; here that is the recording's and not when it was decoded.
         self._last = replace(stamp, captured_ns=at_ns)
-        observed = self._objects.look(replace(seen.result, stamp=self._last), at_ns)
+        tracked = self._objects.track(replace(seen.result, stamp=self._last), at_ns)
+        observed = self._objects.observe(tracked, self._last, at_ns)
         self.stirring = observed.stirring
         self._hand_on(source, observed.events)
 

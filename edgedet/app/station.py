@@ -174,8 +174,10 @@ class CameraStation:
     def _on_seen(self, seen: Seen) -> None:
         outlets = self._outlets
         self._looked_at += 1
-        observed = self._objects.look(seen.result, seen.result.stamp.captured_ns)
-        latency_ms = self._publisher.publish(seen.result, observed)
+        stamp_of_frame = seen.result.stamp
+        tracked = self._objects.track(seen.result, stamp_of_frame.captured_ns)
+        latency_ms = self._publisher.publish(seen.result, tracked)
+        observed = self._objects.observe(tracked, stamp_of_frame, stamp_of_frame.captured_ns)
         self._counts.publish(observed.counts)
         if self._keeper is not None:
             self._keeper.offer(seen, observed.tracks, observed.events, self._objects.lives.event_of)

@@ -131,7 +131,7 @@ async def watch_scene(wanted: CameraSpec, told: Told, files: SnapshotFiles, rule
                 if seen.visible > 0.4 and seen.box.area > 0.002
             )
             result = FrameResult(replace(frame.stamp, captured_ns=at_ns), NOBODY, found)
-            observed = objects.look(result, at_ns)
+            observed = objects.observe(objects.track(result, at_ns), result.stamp, at_ns)
             pictures.offer(Seen(frame, result, 0), observed.tracks, observed.events, objects.lives.event_of)
             frame.release()
             teller.tell(observed.events)

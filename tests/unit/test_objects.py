@@ -27,7 +27,9 @@ class Scene:
             x = self.x
             found = tuple(Detection("person", 0, score, Box(x, 0.3, x + 0.1, 0.8)) for score in scores)
             stamp = FrameStamp(self.at_ms, self.at_ms * MS, 0.0, 640, 480)
-            self.observed = self.objects.look(FrameResult(stamp, Inference("cpu", 0, 1, 0), found), self.at_ms * MS)
+            result = FrameResult(stamp, Inference("cpu", 0, 1, 0), found)
+            self.tracked = self.objects.track(result, self.at_ms * MS)
+            self.observed = self.objects.observe(self.tracked, stamp, self.at_ms * MS)
             self.note(*self.observed.events)
 
     def note(self, *events) -> None:
@@ -38,11 +40,11 @@ class Scene:
 def test_an_object_is_told_of_once_it_is_confirmed_and_its_detections_carry_its_track() -> None:
     scene = Scene()
     scene.frames(1, 0.9)
-    assert scene.observed.track_ids == (None,)
+    assert scene.tracked.track_ids == (None,)
     assert scene.observed.stirring
     scene.frames(5, 0.9)
     assert scene.kinds == [EventKind.NEW]
-    assert scene.observed.track_ids == (scene.observed.tracks[0].id,)
+    assert scene.tracked.track_ids == (scene.observed.tracks[0].id,)
     assert scene.observed.counts.objects == {"person": 1}
 
 
@@ -50,7 +52,7 @@ def test_a_weak_box_carries_an_object_on_but_is_no_detection_that_counts() -> No
     scene = Scene()
     scene.frames(6, 0.9)
     scene.frames(6, 0.2)
-    assert scene.observed.detections == ()
+    assert scene.tracked.detections == ()
     assert scene.observed.tracks[0].detection == 0
     assert EventKind.END not in scene.kinds
 

@@ -1,15 +1,13 @@
 import json
 
-from edgedet.app.objects import Observed
+from edgedet.app.objects import Tracked
 from edgedet.app.publishing import CameraPublisher, PublishRules
 from edgedet.clock import Clock, Stamp
-from edgedet.events.lives import Counts
 from edgedet.outputs.messages import Publication
 from edgedet.outputs.topics import Topics
 from edgedet.types import Box, Detection, FrameResult, FrameStamp, Inference
 
 PERSON = Detection("person", 0, 0.9, Box(0.1, 0.1, 0.2, 0.2))
-NO_COUNTS = Counts({}, {}, {}, {})
 
 
 class SetClock(Clock):
@@ -35,7 +33,7 @@ class Published:
     def frame(self, *found: Detection, at_ms: float = 0.0) -> float:
         self.clock.now_ns = int(at_ms * 1e6)
         result = FrameResult(FrameStamp(0, 0, 0.0, 640, 480), Inference("cpu", 0, 1, 0), found)
-        return self.publisher.publish(result, Observed(found, (None,) * len(found), (), (), NO_COUNTS))
+        return self.publisher.publish(result, Tracked(found, (None,) * len(found), ()))
 
     def told(self) -> list[int]:
         """How many objects each detections message had."""
