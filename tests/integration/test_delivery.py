@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import sqlite3
 import time
@@ -113,10 +114,28 @@ async def test_a_thousand_events_of_ten_minutes_without_a_broker_arrive_afterwar
         assert not any(told["replayed"] for told in listener.events[:50])
 
 
+async def watch_the_disk(file: Path, stalls_s: list[float]) -> None:
+    """How long the same disk takes for a write of somebody else's: a virtual one may stall for seconds."""
+
+    def write() -> None:
+        with file.open("ab") as stream:
+            stream.write(bytes(4096))
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    while True:
+        began_s = time.monotonic()
+        await asyncio.to_thread(write)
+        stalls_s.append(time.monotonic() - began_s)
+        await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize(("mode", "may_lose_s"), [("spill", 2.0), ("strict", 0.1)])
 async def test_a_kill_while_the_broker_is_away_costs_two_seconds_at_most_and_nothing_in_strict(
     broker: RememberingBroker, tmp_path: Path, mode: str, may_lose_s: float
 ) -> None:
+    stalls_s = [0.0]
+    disk = asyncio.create_task(watch_the_disk(tmp_path / "control", stalls_s))
     with Listener(broker.port) as listener:
         async with delivery_of(broker, tmp_path, mode=mode) as delivery:
             await delivery.until_connected()
@@ -145,7 +164,8 @@ async def test_a_kill_while_the_broker_is_away_costs_two_seconds_at_most_and_not
             missing = [at_ns for key, _, at_ns in piece if key not in ids]
             if missing:
                 # A slow test machine takes its time between the spill and the disk.
-                assert (piece[-1][2] - missing[0]) / 1e9 < may_lose_s + 0.5
+                assert (piece[-1][2] - missing[0]) / 1e9 < may_lose_s + 0.5 + max(stalls_s)
+    disk.cancel()
 
 
 async def test_a_broker_that_is_killed_in_a_burst_loses_nothing_and_keeps_the_order(
