@@ -103,12 +103,17 @@ def edgetpu_access(settings: DetectorSettings) -> EdgeTpuAccess:
     return EdgeTpuAccess(edgetpu.library, () if edgetpu.devices == "all" else edgetpu.devices, edgetpu.options)
 
 
+def source_of(camera: CameraSettings) -> dict[str, object]:
+    """The driver's own settings as its worker is told them."""
+    source = dataclasses.asdict(camera.source)  # type: ignore[call-overload]  # the drivers' settings are dataclasses
+    return {key: _plain(value) for key, value in source.items()}
+
+
 def camera_spec(name: str, camera: CameraSettings, model: Model, detector: Answerer) -> CameraSpec:
     """The camera worker."""
-    source = dataclasses.asdict(camera.source)  # type: ignore[call-overload]  # the drivers' settings are dataclasses
     return CameraSpec(
         name,
-        {key: _plain(value) for key, value in source.items()},
+        source_of(camera),
         model.view,
         # One more where a frame may be held for its picture while the next ones come.
         slots=detector.slots + SPARE_SLOTS + (1 if camera.snapshots.enabled else 0),

@@ -53,10 +53,6 @@ class StatusBoard:
         """As it is now, whether told or not yet."""
         return reduce(self._facts, self._clock.stamp().ts)
 
-    def camera_fact(self, name: str) -> CameraFacts:
-        """What is known of a camera, seen by itself."""
-        return self._facts.cameras[name]
-
     def detector(self, detector: DetectorFacts) -> None:
         """The accelerator side has changed."""
         self._learn(replace(self._facts, detector=detector))

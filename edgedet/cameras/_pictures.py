@@ -181,7 +181,7 @@ def decode(path: Path, name: str) -> NDArray[np.uint8]:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
         raise SourceError(f"{name} has more than {limit} million pixels", hint="Scale it down first.") from None
     # Pillow's decoders fail in many ways on damaged files: OSError, SyntaxError, ValueError, struct.error, EOFError…
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - as said above
         reason = str(error) or type(error).__name__
         raise SourceError(f"{name} is a damaged picture: {reason}", hint="Copy or record it again.") from None
 

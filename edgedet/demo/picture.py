@@ -84,7 +84,7 @@ def _outline(pixels: NDArray[np.uint8], box: Box, colour: Sequence[int], every: 
     pixels[top : bottom + 1 : every, right] = colour
 
 
-def _name(grid: Grid, found: Detection, is_false: bool, area: tuple[int, int, int, int]) -> None:  # noqa: FBT001
+def _name(grid: Grid, found: Detection, is_false: bool, area: tuple[int, int, int, int]) -> None:  # noqa: FBT001 - drawn otherwise
     """The label on the row above the box, or in the box's first row where there is none above."""
     row, column, width, height = area
     text = f"{found.label} {found.score:.0%}{'?' if is_false else ''}"

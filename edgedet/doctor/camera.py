@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from edgedet.app.composition import source_of
 from edgedet.doctor import unit
 from edgedet.doctor.asking import ask
 from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
@@ -100,8 +99,7 @@ def _permission(situation: Situation, subject: str, camera: CameraSettings) -> F
 
 
 def _frame(situation: Situation, subject: str, camera: CameraSettings) -> Finding:
-    settings = dataclasses.asdict(camera.source)  # type: ignore[call-overload]  # the drivers' settings are dataclasses
-    source = json.loads(json.dumps(settings, default=str))
+    source = source_of(camera)
     python = getattr(camera.source, "interpreter", None)
     limit_s = situation.patience_s
     spec = CameraSpec("probe", source, _VIEW, slots=2, open_deadline_s=limit_s, stall_s=limit_s, python=python)

@@ -26,28 +26,29 @@ def event_body(camera: str, event: Event, snapshot: str | None) -> str:
     Raises:
         ValueError: a number that is not finite.
     """
+    return _inside({"camera": camera, **event_fields(event), "snapshot": snapshot})
+
+
+def event_fields(event: Event) -> dict[str, object]:
+    """Return what an event says of its object, without number and times, by the names of the contract."""
     box = event.box
-    return _inside(
-        {
-            "id": event.id,
-            "camera": camera,
-            "type": str(event.kind),
-            "label": event.label,
-            "track_id": event.track_id,
-            "score": round(event.score, 5),
-            "top_score": round(event.top_score, 5),
-            "box": [round(corner, 5) for corner in (box.x1, box.y1, box.x2, box.y2)],
-            "zone": event.zone,
-            "line": event.line,
-            "direction": event.direction,
-            "zones": event.zones,
-            "entered_zones": event.entered_zones,
-            "loitering": event.loitering,
-            "end_reason": None if event.end_reason is None else str(event.end_reason),
-            "stationary": event.stationary,
-            "snapshot": snapshot,
-        }
-    )
+    return {
+        "id": event.id,
+        "type": str(event.kind),
+        "label": event.label,
+        "track_id": event.track_id,
+        "score": round(event.score, 5),
+        "top_score": round(event.top_score, 5),
+        "box": [round(corner, 5) for corner in (box.x1, box.y1, box.x2, box.y2)],
+        "zone": event.zone,
+        "line": event.line,
+        "direction": event.direction,
+        "zones": event.zones,
+        "entered_zones": event.entered_zones,
+        "loitering": event.loitering,
+        "end_reason": None if event.end_reason is None else str(event.end_reason),
+        "stationary": event.stationary,
+    }
 
 
 def restart_body(body: str) -> str:

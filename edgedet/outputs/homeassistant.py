@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from edgedet.outputs.topics import Topics
 
-BIRTH_PAYLOAD = b"online"
-"""What Home Assistant says on `birth_topic` when it has started."""
-
 
 @dataclass(frozen=True, slots=True)
 class ZoneDescription:
