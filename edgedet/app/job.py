@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edgedet.app.model import BUNDLED_MODEL, Model, usable_cores
+from edgedet.app.model import Model, usable_cores
 from edgedet.app.objects import WEAKEST_SCORE
 from edgedet.app.once import Job
 from edgedet.app.preference import EdgeTpuAccess, Files, files_for
 from edgedet.app.sources import NamedSource
 from edgedet.events.filters import Filters
 from edgedet.events.rules import EventRules
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.protocol import Limits, bitmap_of
 

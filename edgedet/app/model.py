@@ -13,9 +13,6 @@ from edgedet.models.layout import Layout, identify, require_cpu, warnings
 from edgedet.models.twins import cpu_twin
 from edgedet.types import ViewSize
 
-BUNDLED_MODEL = Path(__file__).parent.parent / "data" / "demo_model.tflite"
-"""edgedet's own small detector of its synthetic scenes: for a first look and for tests."""
-
 
 @dataclass(frozen=True, slots=True)
 class Model:

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import click
 
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.app.model_store import Places, read_record
-from edgedet.cli._models_place import state_dir_of
+from edgedet.cli._models_place import is_not_the_services, state_dir_of
 from edgedet.errors import ModelError
 from edgedet.models.catalogue import MADE_BY_USER, READY
 from edgedet.models.inspection import inspect
-from edgedet.settings.model_choice import ModelChoice, installed_models
+from edgedet.settings.model_choice import BUNDLED_MODEL, ModelChoice, choice_of_path, installed_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,8 @@ def list_command(config: Path | None, *, as_json: bool) -> None:
         print(json.dumps({"folder": str(state / "models"), "models": [asdict(row) for row in rows]}, indent=2))
         return
     _show(rows)
-    print(f"\nInstalled ones are in {state / 'models'}.", file=sys.stderr)
+    others = "; what the service has: sudo edgedet models list" if is_not_the_services(state) else ""
+    print(f"\nInstalled ones are in {state / 'models'}{others}.", file=sys.stderr)
 
 
 def _rows(state: Path) -> Iterator[_Row]:
@@ -58,9 +58,9 @@ def _rows(state: Path) -> Iterator[_Row]:
         )
         width, height = _picture(choice)
         yield _Row(name, "installed", about, record.get("licence"), width, height, _files(choice))
-    width, height = _picture(bundled := ModelChoice("demo_model", BUNDLED_MODEL, None, None))
+    width, height = _picture(bundled := choice_of_path(BUNDLED_MODEL))
     about = "edgedet's own, for the demo's drawn streets; of no use on photographs"
-    yield _Row("demo_model", "bundled", about, "Apache-2.0", width, height, _files(bundled))
+    yield _Row(bundled.name, "bundled", about, "Apache-2.0", width, height, _files(bundled))
     for model in READY:
         if model.name not in installed:
             yield _Row(model.name, "pull", model.about, model.licence, model.size, model.size)

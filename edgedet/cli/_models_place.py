@@ -28,9 +28,14 @@ def state_dir_of(config: Path | None) -> Path:
     return state_dir(settings)
 
 
+def is_not_the_services(state: Path) -> bool:
+    """Whether the service of this machine has another state directory, which takes sudo to look into."""
+    return state != _SERVICE_STATE and _SERVICE_STATE.is_dir() and os.geteuid() != 0
+
+
 def second_thoughts(name: str, state: Path, command: str) -> Iterator[str]:
     """What still keeps a daemon from using the new model `name`: one line each."""
-    if state != _SERVICE_STATE and _SERVICE_STATE.is_dir() and os.geteuid() != 0:
+    if is_not_the_services(state):
         yield f"the service of this machine looks in {_SERVICE_STATE / 'models'}; for it: sudo edgedet {command}"
     names = list(installed_models(state))
     if len(names) > 1:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgedet.app.model import BUNDLED_MODEL, open_model
+from edgedet.app.model import open_model
 from edgedet.app.sources import source_of
 from edgedet.errors import UsageError
+from edgedet.settings.model_choice import BUNDLED_MODEL
 
 if TYPE_CHECKING:
     from edgedet.bench.report import Section

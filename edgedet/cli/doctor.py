@@ -27,7 +27,7 @@ _MARKS = {"ok": ("✔", "green"), "warning": ("!", "yellow"), "problem": ("✘",
     epilog="\b\nExamples:\n"
     "  sudo edgedet doctor\n"
     "  edgedet doctor -c edgedet.yaml --json\n"
-    "\nExit status: 0 no problem, 1 problems, 78 the configuration is wrong."
+    "\nExit status: 0 no problem (warnings are none), 1 problems."
 )
 @click.option(
     "-c", "--config", "file", type=click.Path(path_type=Path), metavar="FILE",
@@ -53,8 +53,6 @@ def command(file: Path | None, *, as_json: bool) -> int:
         _show(findings)
     else:
         _print(findings)
-    if reading.situation.mistake is not None:
-        raise reading.situation.mistake
     return ExitCode.FAILED if any(finding.level == "problem" for finding in findings) else ExitCode.DONE
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgedet.app.model import BUNDLED_MODEL, Model, open_model
+from edgedet.app.model import Model, open_model
 from edgedet.app.sources import source_of
 from edgedet.cameras._scene.scene import Seen
 from edgedet.cameras._scene.style import LABELS
 from edgedet.errors import SourceError, UsageError
 from edgedet.settings import parse_broker_url
+from edgedet.settings.model_choice import BUNDLED_MODEL
 
 FRAMES_A_SECOND = 15.0
 _STATS_EVERY_S = 2.0

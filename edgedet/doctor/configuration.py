@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgedet.app.model_check import check_model
-from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
+from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
 from edgedet.doctor.situation import SERVICE_USER, Account, Situation
 from edgedet.errors import ConfigError, ModelError
 from edgedet.models.inspection import inspect
@@ -62,11 +62,11 @@ def _valid(file: Path, loaded: Loaded, account: Account) -> Iterator[Finding]:
     else:
         yield ok(SUBJECT, f"{file} is right")
     for line in loaded.warnings:
-        yield warning(SUBJECT, line, "", f"edgedet check -c {shlex.quote(str(file))}")
+        yield warning(SUBJECT, line, "", as_asked(f"edgedet check -c {shlex.quote(str(file))}"))
 
 
 def _wrong(file: Path, error: ConfigError, account: Account) -> Finding:
-    command = f"edgedet check -c {shlex.quote(str(file))}"
+    command = as_asked(f"edgedet check -c {shlex.quote(str(file))}")
     advice = error.hint
     try:
         file.open("rb").close()
@@ -76,7 +76,7 @@ def _wrong(file: Path, error: ConfigError, account: Account) -> Finding:
     except FileNotFoundError:
         return problem(SUBJECT, error.message, advice, _start_one(file))
     except OSError:
-        return problem(SUBJECT, error.message, advice, f"ls -ld {shlex.quote(str(file))}")
+        return problem(SUBJECT, error.message, advice, as_asked(f"ls -ld {shlex.quote(str(file))}"))
     try:
         exposed = exposed_passwords(read_document(file, os.environ))
     except ConfigError:
@@ -90,7 +90,8 @@ def _start_one(file: Path) -> str:
     """The smallest configuration that works anywhere: a drawn scene."""
     text = "version: 1\\ncameras:\\n  scene:\\n    source: {type: synthetic}\\n"
     path = shlex.quote(str(file))
-    return f"mkdir -p {shlex.quote(str(file.absolute().parent))} && printf '{text}' > {path}"
+    made = f"mkdir -p {shlex.quote(str(file.absolute().parent))}"
+    return " && ".join(as_asked(command) for command in (made, f"printf '{text}' > {path}"))
 
 
 def _keep_to(file: Path, account: Account) -> str:
@@ -99,19 +100,19 @@ def _keep_to(file: Path, account: Account) -> str:
     if account.name == SERVICE_USER:
         return as_root(f"chgrp {SERVICE_USER} {path}", f"chmod 640 {path}")
     if file.stat().st_uid == account.uid:
-        return f"chmod 600 {path}"
+        return as_asked(f"chmod 600 {path}")
     return as_root(f"chown {account.name} {path}", f"chmod 600 {path}")
 
 
 def _wrong_model(file: Path, loaded: Loaded, choice: ModelChoice | None, error: ConfigError) -> Finding:
-    command = f"edgedet check -c {shlex.quote(str(file))}"
+    command = as_asked(f"edgedet check -c {shlex.quote(str(file))}")
     line = None if choice is None else _misplaced(loaded, choice)
     if choice is not None and line is not None:
         number, kind = line
         other = "cpu" if kind == "edgetpu" else "edgetpu"
         both = choice.cpu is not None and choice.edgetpu is not None
         step = f"{number}d" if both else f"{number}s/\\b{kind}:/{other}:/"
-        command = f"sed -i {shlex.quote(step)} {shlex.quote(str(file))}"
+        command = as_asked(f"sed -i {shlex.quote(step)} {shlex.quote(str(file))}")
     return problem("model", error.message, error.hint, command)
 
 

@@ -12,7 +12,7 @@ from edgedet.accelerators.devices import EdgeTpu, find, holder_of
 from edgedet.app import composition
 from edgedet.doctor import library, unit
 from edgedet.doctor.asking import explain_signal
-from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
+from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
 from edgedet.doctor.situation import group_name
 from edgedet.errors import AcceleratorError, EdgedetError
 from edgedet.types import ViewSize
@@ -128,7 +128,7 @@ def _tried(situation: Situation, seen: tuple[EdgeTpu, ...]) -> Iterator[Finding]
     except AcceleratorError as error:
         yield _explained(error, seen)
     except EdgedetError as error:
-        yield problem(SUBJECT, error.message, error.hint, f"edgedet models inspect {shlex.quote(str(file))}")
+        yield problem(SUBJECT, error.message, error.hint, as_asked(f"edgedet models inspect {shlex.quote(str(file))}"))
     else:
         compared = ", and computes what the CPU does" if twin else ""
         yield ok(SUBJECT, f"it answers: {warm_up_ms:.1f} ms an inference{compared}")

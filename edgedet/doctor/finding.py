@@ -52,10 +52,15 @@ def problem(subject: str, message: str, advice: str = "", command: str = "") -> 
 
 
 def as_root(*commands: str) -> str:
-    """Several commands one after another, each by root; for root itself without sudo."""
-    if os.geteuid() == 0:
+    """Several commands one after another, each by root: with sudo, unless they are typed into root's own shell."""
+    if os.geteuid() == 0 and "SUDO_USER" not in os.environ:
         return " && ".join(commands)
     return " && ".join(f"sudo {_one_word(command)}" for command in commands)
+
+
+def as_asked(command: str) -> str:
+    """A command with the rights that the doctor was called with: by sudo after `sudo edgedet doctor`, else as it is."""
+    return as_root(command) if os.geteuid() == 0 else command
 
 
 def _one_word(command: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from edgedet.app import composition
 from edgedet.app.model import open_model
 from edgedet.doctor.edgetpu import load_once
-from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
+from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
 from edgedet.doctor.situation import SERVICE_USER
 from edgedet.errors import EdgedetError, ModelError
 from edgedet.models.catalogue import DEFAULT_MODEL, READY
@@ -58,14 +58,14 @@ def _file(file: Path, name: str, situation: Situation) -> Iterator[Finding]:
     if not file.is_file():
         ready = file.parent == situation.state_dir / "models" and name in {model.name for model in READY}
         advice = "The daemon waits for it and takes it when it comes; `edgedet models add` takes in one of your own."
-        shown = f"ls -l {shlex.quote(str(file.parent))}"
+        shown = as_asked(f"ls -l {shlex.quote(str(file.parent))}")
         yield problem(SUBJECT, f"{file} is not there", advice, _pull(name, situation) if ready else shown)
         return
     if not account.may(file, _READ):
         opened = as_root(f"chmod a+r {shlex.quote(str(file))}", f"chmod a+x {shlex.quote(str(file.parent))}")
         yield problem(SUBJECT, f"{account.name} may not read {file}", "", opened)
         return
-    inspected = f"edgedet models inspect {shlex.quote(str(file))}"
+    inspected = as_asked(f"edgedet models inspect {shlex.quote(str(file))}")
     try:
         info = inspect(file)
         notes = warnings(info, identify(info))
@@ -96,7 +96,7 @@ def _tried_on_cpu(situation: Situation, choice: ModelChoice) -> Iterator[Finding
         limit_s = min(spec.load_deadline_s, situation.load_s)
         warm_up_ms = asyncio.run(load_once(dataclasses.replace(spec, instances=1, load_deadline_s=limit_s)))
     except EdgedetError as error:
-        inspected = f"edgedet models inspect {shlex.quote(str(choice.cpu))}"
+        inspected = as_asked(f"edgedet models inspect {shlex.quote(str(choice.cpu))}")
         yield problem(SUBJECT, f"the CPU does not run it: {error.message}", error.hint, inspected)
     else:
         yield ok(SUBJECT, f"the CPU runs it: {warm_up_ms:.0f} ms an inference with one instance")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from edgedet.doctor.asking import ask
-from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
+from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
 from edgedet.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _failed(situation: Situation, known: dict[str, str]) -> Finding:
         file = shlex.quote(str(situation.config or "/etc/edgedet/edgedet.yaml"))
         advice = "Mend what the check names first; a wrong configuration is not tried again by itself."
         message = f"{UNIT} has stopped because its configuration is wrong"
-        return problem(SUBJECT, message, advice, f"edgedet check -c {file} && {restart}")
+        return problem(SUBJECT, message, advice, f"{as_asked(f'edgedet check -c {file}')} && {restart}")
     why = known.get("Result", "failed")
     return problem(SUBJECT, f"{UNIT} has failed ({why}, status {status})", f"Its log says why: {_log()}", restart)
 

@@ -78,6 +78,10 @@ def _read_text(file: Path) -> str:
     except FileNotFoundError:
         hint = "name one with -c FILE, or start from the config/edgedet.yaml that comes with edgedet"
         raise ConfigError(f"{file}: there is no such configuration file", hint=hint) from None
+    except PermissionError:
+        # Readable for the daemon's group alone, since it may hold passwords.
+        hint = "run the command again with sudo, or give a file that you may read with -c FILE"
+        raise ConfigError(f"{file}: this user may not read it", hint=hint) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError(f"{file}: cannot be read: {reason}", hint="give a readable YAML file") from None

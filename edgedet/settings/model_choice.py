@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _TWIN = "_edgetpu"
 _SUFFIX = ".tflite"
 
+BUNDLED_MODEL = Path(__file__).parent.parent / "data" / "demo_model.tflite"
+"""edgedet's own small detector of its synthetic scenes: for a first look and for tests."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
@@ -94,7 +97,8 @@ def is_path(model: str) -> bool:
 def resolve_model(settings: Settings, state_dir: Path) -> ModelChoice | None:
     """The model that `detector.model` means; None: it is auto and there is no model at all (`model_missing`).
 
-    A name is looked for under `models:`, then in `state_dir/models`; one in neither is waited for in the latter.
+    A name is looked for under `models:`, then in `state_dir/models`; one in neither is waited for in the latter, unless
+    it is the bundled model's. `auto` never means that one: it is of no use on photographs.
 
     Raises:
         ConfigError: auto, and there are several models; the message names them.
@@ -106,9 +110,7 @@ def resolve_model(settings: Settings, state_dir: Path) -> ModelChoice | None:
     taken = {file.resolve() for choice in configured.values() for file in choice.files}
     installed = installed_models(state_dir)
     if wish != "auto":
-        waited_for = state_dir / "models" / f"{wish}{_SUFFIX}"
-        twin = twin_of(waited_for)
-        return configured.get(wish) or installed.get(wish) or ModelChoice(wish, waited_for, twin, labels=None)
+        return configured.get(wish) or installed.get(wish) or _named(wish, state_dir)
     others = {
         name: choice
         for name, choice in installed.items()
@@ -120,3 +122,10 @@ def resolve_model(settings: Settings, state_dir: Path) -> ModelChoice | None:
         message = f"detector.model: auto, and there are {len(candidates)} models: {names}"
         raise ConfigError(message, hint=f"Name the one to use, such as model: {min(candidates)}")
     return next(iter(candidates.values()), None)
+
+
+def _named(name: str, state_dir: Path) -> ModelChoice:
+    if name == BUNDLED_MODEL.stem:
+        return choice_of_path(BUNDLED_MODEL)
+    waited_for = state_dir / "models" / f"{name}{_SUFFIX}"
+    return ModelChoice(name, waited_for, twin_of(waited_for), labels=None)

@@ -23,8 +23,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.bench import processes
+from edgedet.settings.model_choice import BUNDLED_MODEL
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

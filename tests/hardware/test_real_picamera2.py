@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clips import colourful, rgb_of_i420
-from edgedet.app.model import BUNDLED_MODEL, open_model
+from edgedet.app.model import open_model
 from edgedet.errors import SourceError, SourceLost, WorkerLost
 from edgedet.geometry import Letterbox
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from edgedet.types import PixelFormat, ViewSize
 from edgedet.workers.camera import CameraSpec, CameraWorker
 from edgedet.workers.detector import DetectorSpec, DetectorWorker

@@ -12,9 +12,9 @@ import av
 import pytest
 
 from clips import write_clip, write_sound
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.bench import bare, clips, processes, rounds
 from edgedet.errors import SourceError, WorkerError
+from edgedet.settings.model_choice import BUNDLED_MODEL
 
 
 def bench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

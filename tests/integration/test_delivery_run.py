@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from edgedet.app.model import BUNDLED_MODEL
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from integration.delivering import Listener, RememberingBroker, until
 from integration.edgedet_process import RunningDaemon
 

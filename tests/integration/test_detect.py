@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clips import colourful, write_clip
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.cameras._scene.scene import Scene
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from integration.edgedet_process import run_edgedet
 from tflite_files import answering, write
 

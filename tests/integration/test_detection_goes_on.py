@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgedet.app.daemon import Daemon
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.settings import load_settings
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from integration.broker import Broker, eventually
 
 FPS = 15

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.doctor.configuration import read
 from edgedet.doctor.examination import examine, subjects
 from edgedet.doctor.finding import Finding, Level
 from edgedet.doctor.situation import Account, Situation, service_account
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from software_edgetpu.compiled import compiled_from
 from software_edgetpu.library import SoftwareEdgeTpu
 from software_edgetpu.twin import Twin

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.cameras.synthetic import Settings, scene_of
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from integration.edgedet_process import Finished, run_edgedet
 from software_edgetpu.compiled import compiled_from
 from software_edgetpu.library import SoftwareEdgeTpu

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.outputs.payloads import json_schema
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from integration.broker import Broker, Subscriber, eventually
 from integration.edgedet_process import RunningDaemon
 

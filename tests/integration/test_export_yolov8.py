@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.app.model_pair import look_at_pair
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from software_edgetpu.compiled import compiled_from
 
 EXPORT = Path(__file__).parents[2] / "deploy" / "export_yolov8"

@@ -17,7 +17,6 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.clock import Clock
 from edgedet.outputs.commands import ANNOUNCE, Command
 from edgedet.outputs.connection import Connection
@@ -36,6 +35,7 @@ from edgedet.outputs.messages import Publication
 from edgedet.outputs.mqtt import MqttOutput
 from edgedet.outputs.payloads import Head, json_schema
 from edgedet.outputs.topics import Topics
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from homeassistant.core import PATIENCE_S, HomeAssistant
 from integration.broker import Broker, Subscriber, eventually, free_port
 from integration.edgedet_process import RunningDaemon

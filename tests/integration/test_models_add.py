@@ -17,10 +17,9 @@ from typing import Any
 import pytest
 
 import tflite_files
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.app.preference import files_for
 from edgedet.models.inspection import inspect
-from edgedet.settings.model_choice import installed_models
+from edgedet.settings.model_choice import BUNDLED_MODEL, installed_models
 from integration import with_tiny_model
 from integration.broker import Broker, Subscriber
 from integration.edgedet_process import PATIENCE_S, Finished, RunningDaemon

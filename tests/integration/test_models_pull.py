@@ -17,10 +17,9 @@ from pathlib import Path
 import pytest
 
 from edgedet.app.download import Patience, fetch
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.app.model_store import sums_of
 from edgedet.errors import DownloadError
-from edgedet.settings.model_choice import installed_models
+from edgedet.settings.model_choice import BUNDLED_MODEL, installed_models
 from integration import with_tiny_model
 from integration.broker import free_port
 from integration.edgedet_process import PATIENCE_S, Finished

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import scripted_camera
-from edgedet.app.model import BUNDLED_MODEL
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from integration.broker import Broker, Subscriber
 from integration.edgedet_process import RunningDaemon
 from scripted_camera import Script

@@ -66,7 +66,7 @@ def test_the_same_recording_gives_the_same_bytes(street: Path) -> None:
 
 
 def test_zones_and_lines_are_those_of_the_named_camera(street: Path, tmp_path: Path) -> None:
-    from edgedet.app.model import BUNDLED_MODEL
+    from edgedet.settings.model_choice import BUNDLED_MODEL
 
     config = tmp_path / "edgedet.yaml"
     config.write_text(STREET.replace("MODEL", str(BUNDLED_MODEL)))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedet.app.model import BUNDLED_MODEL
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from integration.broker import Broker, Subscriber, eventually, free_port
 from integration.edgedet_process import RunningDaemon, run_edgedet
 

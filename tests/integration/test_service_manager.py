@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedet.app.model import BUNDLED_MODEL
+from edgedet.settings.model_choice import BUNDLED_MODEL
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgedet.app.model import BUNDLED_MODEL
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from integration.broker import Broker, Subscriber, eventually
 from integration.edgedet_process import RunningDaemon
 

@@ -10,6 +10,8 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 _PARTS = ("edgedet", "deploy", "systemd", "config", "docs", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")
 
+_PYTHON = {"bookworm": "3.11", "trixie": "3.13"}
+
 
 def build_package(
     into: Path, suite: str, architecture: str, *, version: str | None = None, source: Path = SOURCE
@@ -40,3 +42,11 @@ def changed_source(folder: Path) -> Path:
     for file in (*(folder / "edgedet").rglob("*.py"), folder / "config/edgedet.yaml"):
         file.write_text(file.read_text(encoding="utf-8").replace("keepalive_s", "keep_alive_for_s"), encoding="utf-8")
     return folder
+
+
+def download_wheels(folder: Path, suite: str) -> None:
+    """Put all that pip asks for when edgedet is installed on `suite` into the new folder `folder`."""
+    fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--quiet", "--disable-pip-version-check"]
+    fetch += ["--dest", str(folder), "--only-binary=:all:", f"--python-version={_PYTHON[suite]}", "--no-deps"]
+    for what in (["--require-hashes", "-r", str(SOURCE / "deploy/debian/wheels.txt")], ["setuptools>=77"]):
+        subprocess.run([*fetch, *what], check=True)

@@ -17,12 +17,13 @@ from pathlib import Path
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
 """Debian's name of this machine's architecture."""
 
-_PACKAGES = {
-    # What a Raspberry Pi OS Lite or a Debian server has, as far as an installation sees it, and a broker.
-    "amd64": "systemd,systemd-sysv,dbus,udev,python3,python3-venv,python3-systemd,ca-certificates,mosquitto,iproute2",
-    # Packages are configured under emulation here, at a tenth of the speed: only what edgedet runs on.
-    "arm64": "systemd,python3,python3-systemd",
-}
+BARE = "systemd,systemd-sysv,dbus,udev,passwd,sudo,python3,ca-certificates"
+"""A Debian on which nothing was done yet."""
+SERVER = "systemd,systemd-sysv,dbus,udev,python3,python3-venv,python3-systemd,ca-certificates,mosquitto,iproute2"
+"""What edgedet's package asks for, so that it installs without a network; and a broker."""
+EMULATED = "systemd,python3,python3-systemd"
+"""Packages are configured under emulation here, at a tenth of the speed: only what edgedet runs on."""
+
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 _QEMU_RECIPE = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 
@@ -31,8 +32,10 @@ class RootUnavailable(Exception):
     """Why a root cannot be made or used on this machine; nothing of edgedet is wrong."""
 
 
-def debian_root(suite: str, architecture: str = MACHINE) -> Path:
+def debian_root(suite: str, packages: str = SERVER, architecture: str = MACHINE) -> Path:
     """The folder of the kept root of `suite` ("bookworm", "trixie"); the first call makes it (up to two minutes).
+
+    `packages`: names with commas between, beside Debian's essential ones and apt.
 
     Raises:
         RootUnavailable: not root, a program is missing, or no mirror of Debian answers.
@@ -44,7 +47,6 @@ def debian_root(suite: str, architecture: str = MACHINE) -> Path:
             raise RootUnavailable(f"{program} is not installed: it makes or enters the Debian roots")
     if architecture != MACHINE:
         _register_emulation()
-    packages = _PACKAGES["arm64" if architecture != MACHINE else "amd64"]
     recipe = hashlib.sha256(packages.encode()).hexdigest()[:8]
     root = _cache() / f"{suite}-{architecture}-{recipe}"
     root.parent.mkdir(parents=True, exist_ok=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from system.booted import Booted
-from system.packages import SOURCE, changed_source, copied_source
+from system.packages import changed_source, copied_source, download_wheels
 from system.roots import RootUnavailable, debian_root, layer
 from system.test_package import accounts, files_of
 
@@ -19,7 +18,6 @@ pytestmark = pytest.mark.timeout(500)
 
 UNIT = "edgedet.service"
 CONFIG = "/etc/edgedet/edgedet.yaml"
-PYTHON = {"bookworm": "3.11", "trixie": "3.13"}
 
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
@@ -30,21 +28,7 @@ def wheels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     except RootUnavailable as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("wheels") / request.param
-    fetch = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--dest",
-        folder,
-    ]
-    fetch += ["--only-binary=:all:", f"--python-version={PYTHON[request.param]}", "--no-deps"]
-    lock = SOURCE / "deploy/debian/wheels.txt"
-    for what in (["--require-hashes", "-r", lock], ["setuptools>=77"]):
-        subprocess.run([*fetch, *what], check=True)
+    download_wheels(folder, request.param)
     return folder
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from system.packages import SOURCE, build_package
-from system.roots import RootUnavailable, debian_root, layer
+from system.roots import EMULATED, RootUnavailable, debian_root, layer
 
 pytestmark = pytest.mark.timeout(500)
 
@@ -40,7 +40,7 @@ class Emulated:
 def pi(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
     folder = tmp_path_factory.mktemp(f"{request.param}-arm64")
     try:
-        root = debian_root(request.param, "arm64")
+        root = debian_root(request.param, EMULATED, "arm64")
         package = build_package(folder, request.param, "arm64")
         with layer(root, folder / "layer") as shown:
             (shown / "edgedet.deb").write_bytes(package.read_bytes())

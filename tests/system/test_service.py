@@ -66,11 +66,10 @@ def service(machine: Booted) -> Iterator[Booted]:
 def _configure(
     machine: Booted, cameras: str = "  porch: {source: {type: synthetic, size: [320, 240], fps: 10}}\n"
 ) -> None:
-    said = machine.run(PYTHON, "-c", "from edgedet.app.model import BUNDLED_MODEL; print(BUNDLED_MODEL)")
     machine.run(
         "tee",
         CONFIG,
-        stdin=f"version: 1\ndevice: dev\ndetector: {{model: {said.stdout.strip()}, accelerators: [cpu]}}\n"
+        stdin="version: 1\ndevice: dev\ndetector: {model: demo_model, accelerators: [cpu]}\n"
         f"mqtt: {{url: 'mqtt://127.0.0.1:1883', username: edgedet}}\ncameras:\n{cameras}",
     )
 

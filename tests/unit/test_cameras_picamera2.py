@@ -14,13 +14,14 @@ import pytest
 
 import scripted_camera
 from edgedet.app.composition import camera_spec
-from edgedet.app.model import BUNDLED_MODEL, open_model
+from edgedet.app.model import open_model
 from edgedet.cameras import ScalesItself, _libcamera, synthetic
 from edgedet.cameras._libcamera import LibcameraCamera
 from edgedet.cameras._planes import FORMATS, Stream
 from edgedet.cameras.picamera2 import Settings, open_camera
 from edgedet.errors import SourceError, SourceLost
 from edgedet.settings import CameraSettings
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from edgedet.types import PixelFormat, ViewSize
 from edgedet.workers.detector import DetectorSpec
 from scripted_camera import Script

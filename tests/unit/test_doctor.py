@@ -13,7 +13,7 @@ import pytest
 from edgedet.doctor import camera, clock, configuration, disk, edgetpu, library, power, unit
 from edgedet.doctor.asking import ask, explain_signal
 from edgedet.doctor.examination import Subject, answer_of, examine, subjects
-from edgedet.doctor.finding import Level, as_root, ok
+from edgedet.doctor.finding import Level, as_asked, as_root, ok
 from edgedet.doctor.situation import Account, Situation, service_account
 
 NOBODY = Account("nobody", 65534, frozenset({65534}))
@@ -109,17 +109,30 @@ def test_a_program_that_is_not_there_and_one_that_dies_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("uid", "command"),
+    ("uid", "caller", "command"),
     [
-        (0, "chmod 600 a && printf 'x' > b"),
-        (1000, "sudo chmod 600 a && sudo sh -c 'printf '\"'\"'x'\"'\"' > b'"),
+        (0, None, "chmod 600 a && printf 'x' > b"),
+        (0, "pi", "sudo chmod 600 a && sudo sh -c 'printf '\"'\"'x'\"'\"' > b'"),
+        (1000, None, "sudo chmod 600 a && sudo sh -c 'printf '\"'\"'x'\"'\"' > b'"),
     ],
 )
-def test_root_needs_no_sudo_and_others_need_it_for_what_their_shell_would_open(
+def test_only_roots_own_shell_needs_no_sudo_and_what_a_shell_would_open_is_opened_by_roots(
+    monkeypatch: pytest.MonkeyPatch, uid: int, caller: str | None, command: str
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    if caller is not None:
+        monkeypatch.setenv("SUDO_USER", caller)
+    assert as_root("chmod 600 a", "printf 'x' > b") == command
+
+
+@pytest.mark.parametrize(("uid", "command"), [(0, "sudo edgedet check"), (1000, "edgedet check")])
+def test_a_command_needs_sudo_where_the_doctor_was_called_with_it(
     monkeypatch: pytest.MonkeyPatch, uid: int, command: str
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: uid)
-    assert as_root("chmod 600 a", "printf 'x' > b") == command
+    monkeypatch.setenv("SUDO_USER", "pi")
+    assert as_asked("edgedet check") == command
 
 
 def test_rights_are_those_of_the_account_and_of_its_groups(tmp_path: Path) -> None:

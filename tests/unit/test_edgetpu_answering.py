@@ -9,12 +9,11 @@ import pytest
 
 from edgedet.accelerators.devices import EdgeTpu
 from edgedet.app.answering import detector_facts, files_of
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.app.preference import Files, files_for
 from edgedet.errors import AcceleratorError, ModelUnsuited, UsageError
 from edgedet.health import DetectorFacts
 from edgedet.settings import DetectorSettings, ModelChoice
-from edgedet.settings.model_choice import choice_of_path
+from edgedet.settings.model_choice import BUNDLED_MODEL, choice_of_path
 from edgedet.workers.states import DetectorState, Phase
 from software_edgetpu.compiled import compiled_from
 

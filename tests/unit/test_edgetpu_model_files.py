@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from edgedet.app.answering import files_of
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.app.model_files import ModelFiles
 from edgedet.errors import AcceleratorError
 from edgedet.settings import DetectorSettings, ModelChoice
-from edgedet.settings.model_choice import choice_of_path
+from edgedet.settings.model_choice import BUNDLED_MODEL, choice_of_path
 from software_edgetpu.compiled import compiled_from
 from tflite_files import Model, Tensor, to_bytes
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.cli import _models_place
 from edgedet.cli._models_place import second_thoughts, state_dir_of
+from edgedet.settings.model_choice import BUNDLED_MODEL
 
 
 @pytest.fixture

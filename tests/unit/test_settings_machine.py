@@ -20,6 +20,7 @@ from edgedet.settings import (
     resolve_model,
     state_dir,
 )
+from edgedet.settings.model_choice import BUNDLED_MODEL
 
 CAMERAS = {"porch": CameraSettings(source=picamera2.Settings())}
 DEFAULTS = Settings(cameras=CAMERAS)
@@ -163,6 +164,16 @@ def test_a_name_that_is_nowhere_is_waited_for_among_the_installed_models(tmp_pat
     choice = resolve_model(with_model("later"), tmp_path)
     assert choice is not None
     assert choice.missing == (tmp_path / "models" / "later_edgetpu.tflite", tmp_path / "models" / "later.tflite")
+
+
+def test_the_bundled_model_is_known_by_its_name_and_never_chosen_by_itself(tmp_path: Path) -> None:
+    bundled = resolve_model(with_model("demo_model"), tmp_path)
+    assert bundled is not None
+    assert (bundled.files, bundled.missing) == ((BUNDLED_MODEL,), ())
+    assert resolve_model(with_model("auto"), tmp_path) is None
+    own = resolve_model(with_model("demo_model"), models(tmp_path, "demo_model.tflite"))
+    assert own is not None
+    assert own.files == (tmp_path / "models" / "demo_model.tflite",)
 
 
 def test_a_path_finds_its_twin_in_both_directions(tmp_path: Path) -> None:

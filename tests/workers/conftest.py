@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgedet.app.model import BUNDLED_MODEL, Model, open_model
+from edgedet.app.model import Model, open_model
 from edgedet.cameras.synthetic import Settings, scene_of
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from edgedet.types import FrameStamp, ViewSize
 from edgedet.workers.camera import CameraSpec
 from edgedet.workers.detector import DetectorSpec

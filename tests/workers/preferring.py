@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 from edgedet.accelerators.devices import EdgeTpu
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.errors import EdgedetError
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from edgedet.types import FrameStamp
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec

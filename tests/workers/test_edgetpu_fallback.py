@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgedet.accelerators.devices import EdgeTpu
-from edgedet.app.model import BUNDLED_MODEL
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec
 from software_edgetpu.library import SoftwareEdgeTpu

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.errors import AcceleratorError, EdgedetError, WorkerError
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from edgedet.types import FrameStamp
 from edgedet.workers.detector import DetectorSpec, DetectorWorker
 from edgedet.workers.protocol import Limits, RawResult

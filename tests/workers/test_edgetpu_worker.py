@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgedet.app.model import BUNDLED_MODEL
 from edgedet.errors import AcceleratorError, EdgedetError
+from edgedet.settings.model_choice import BUNDLED_MODEL
 from edgedet.types import Detection, FrameStamp, ViewSize
 from edgedet.workers.detector import DetectorSpec, DetectorWorker
 from edgedet.workers.protocol import Limits, RawResult, detections_of
