@@ -17,6 +17,8 @@ from edgedet.outputs.homeassistant import (
 from edgedet.settings import machine_identifier
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from edgedet.outputs.messages import Publication
     from edgedet.outputs.published import PublishedRecord
     from edgedet.outputs.topics import Topics
@@ -60,6 +62,22 @@ class Announcer:
         stale = stale_counts(self._record.topics, now)
         self._gone += stale
         self._broker.forget(*stale)
+
+    @property
+    def is_record_lost(self) -> bool:
+        """Whether only the broker knows what an earlier installation has left there."""
+        return self._record.is_lost
+
+    def clear_found(self, topics: Collection[str], now: DeviceDescription, *, wanted: bool) -> int:
+        """Take away what the broker was found to keep and nobody keeps up; says how many topics that are."""
+        own = set(self._record.topics)
+        found = [topic for topic in topics if topic not in own]
+        gone = dict.fromkeys(departed(found, now, announced=wanted) + stale_counts(found, now))
+        # Remembered until the broker has heard of it.
+        self._record.add_found(gone)
+        self._gone += tuple(gone)
+        self._broker.forget(*gone)
+        return len(gone)
 
     def send(self, message: Publication) -> None:
         """Publish, and remember it if it is retained."""

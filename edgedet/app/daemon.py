@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from edgedet.app.reporting import Reporter
 from edgedet.app.station import CameraStation, Outlets
 from edgedet.app.statistics import Statistics, publish_regularly
 from edgedet.app.status import StatusBoard
+from edgedet.app.tidying import Tidying
 from edgedet.clock import Clock
 from edgedet.health import CameraFacts, CameraState, Reason
 from edgedet.outputs.delivery import EventDelivery, Trouble
@@ -108,6 +109,7 @@ class Daemon:
             events=self.delivery,
         )
         self._announcer = Announcer(self.mqtt, PublishedRecord(self.state_dir))
+        self._tidying = Tidying(connection, self.topics, self._clear_found)
         self._reporter = Reporter(self.device, self.topics, self._clock, self._announcer.send)
         self._remote = Remote(self, self._reporter, self._overrides)
         facts = {name: CameraFacts(CameraState.STARTING) for name in self._settings.cameras}
@@ -227,6 +229,8 @@ class Daemon:
                     tasks.create_task(publish_regularly(_LOOK_AROUND_S, look_around), name="look-around"),
                     tasks.create_task(self._attending.run(), name="attending"),
                 ]
+                if self._announcer.is_record_lost:
+                    aside.append(tasks.create_task(self._tidying.run(), name="tidying"))
                 end = tasks.create_task(self._stopping.wait(), name="end")
                 await asyncio.wait((work, end), return_when=asyncio.FIRST_COMPLETED)
                 for task in (work, end, *aside):
@@ -258,6 +262,9 @@ class Daemon:
 
     def _described(self) -> DeviceDescription:
         return device_description(self._settings, self.device, self.topics)
+
+    def _clear_found(self, kept: Collection[str]) -> int:
+        return self._announcer.clear_found(kept, self._described(), wanted=self._is_announced)
 
     def _station(self, name: str, camera: CameraSettings) -> CameraStation:
         if self.detector is None or self._files is None:
@@ -311,6 +318,8 @@ class Daemon:
 
     def _on_broker(self, status: BrokerStatus) -> None:
         self.board.broker(None if status.code is None else Reason("broker", status.code, status.message))
+        if status.connected:
+            self._tidying.broker_is_there()
 
     def _on_delivery(self, trouble: Trouble | None) -> None:
         self.board.about("spool", *(() if trouble is None else (Reason("spool", trouble.code, trouble.message),)))

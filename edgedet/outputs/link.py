@@ -58,7 +58,7 @@ class Link:
         self,
         connection: Connection,
         *,
-        will: Will,
+        will: Will | None,
         on_message: Callable[[Incoming], None],
         on_acknowledged: Callable[[int, str | None], None],
         protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
@@ -74,6 +74,7 @@ class Link:
         self._answer: asyncio.Future[BrokerError | None] = self._loop.create_future()
         self._descriptor = -1
         self._writing = False
+        self._to_hear = ""
         self._expected: set[int] = set()
         self._tick: asyncio.TimerHandle | None = None
         self.limits = Limits()
@@ -89,7 +90,8 @@ class Link:
             BrokerError: nobody there, no such host, no answer in `timeout_s`, certificates that do not hold.
         """
         client = self._client
-        client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_message = self._received
@@ -130,8 +132,9 @@ class Link:
         """Whether bytes wait because the kernel's send buffer is full: the broker takes nothing at the moment."""
         return self._client.want_write()
 
-    def subscribe(self, filters: Iterable[str]) -> None:
-        """Ask for the messages of these filters, QoS 1; a refusal is logged."""
+    def subscribe(self, filters: Iterable[str], *, to_hear: str = "commands") -> None:
+        """Ask for the messages of these filters, QoS 1; a refusal is logged, with what was `to_hear`."""
+        self._to_hear = to_hear
         if self._protocol == MQTTProtocolVersion.MQTTv5:
             # Retained-as-published: a retained command is known as such even when it arrives while we listen.
             options = SubscribeOptions(qos=1, retainAsPublished=True)
@@ -289,7 +292,7 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         for reason in filter(lambda reason: reason.is_failure, reasons):
-            _LOG.warning("%s does not let us hear commands: %s", self._connection.url, str(reason).lower())
+            _LOG.warning("%s does not let us hear %s: %s", self._connection.url, self._to_hear, str(reason).lower())
 
     def _closing(self, _client: paho.Client, _userdata: object, _socket: object) -> None:
         self._unwatch()

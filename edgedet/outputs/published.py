@@ -30,6 +30,8 @@ class PublishedRecord:
         self._topics: dict[str, None] = {}
         self._components: dict[str, str] = {}
         self._complained = False
+        self.is_lost = False
+        """Whether there was none, and nobody has asked yet (`add_found`): only the broker knows what it keeps."""
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -47,10 +49,12 @@ class PublishedRecord:
             found = json.loads(self._file.read_bytes())
             self._topics = dict.fromkeys(str(topic) for topic in found["topics"])
             self._components = {str(name): str(platform) for name, platform in found["components"].items()}
+            self.is_lost = not found.get("complete", True)
         except FileNotFoundError:
-            return
+            self.is_lost = True
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            _LOG.warning("%s cannot be read (%s); retained topics of former cameras may stay", self._file, error)
+            self.is_lost = True
+            _LOG.warning("%s cannot be read (%s); the broker is asked what it keeps", self._file, error)
 
     def note(self, message: Publication) -> None:
         """Remember a message that is about to be sent, if it is retained; an empty one takes its topic away."""
@@ -59,6 +63,12 @@ class PublishedRecord:
         elif message.retain and message.topic not in self._topics and len(self._topics) < _MOST:
             self._topics[message.topic] = None
             self._save()
+
+    def add_found(self, topics: Iterable[str]) -> None:
+        """Remember what the broker was found to keep."""
+        self._topics.update(dict.fromkeys(list(topics)[: _MOST - len(self._topics)]))
+        self.is_lost = False
+        self._save()
 
     def add_components(self, components: Mapping[str, Mapping[str, object]]) -> None:
         """Remember what Home Assistant is about to be told of (see `homeassistant.components`)."""
@@ -76,7 +86,8 @@ class PublishedRecord:
             self._save()
 
     def _save(self) -> None:
-        body = json.dumps({"topics": list(self._topics), "components": self._components}, indent=1)
+        known = {"topics": list(self._topics), "components": self._components, "complete": not self.is_lost}
+        body = json.dumps(known, indent=1)
         unfinished = self._file.with_suffix(".new")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgedet.outputs.connection import Connection
+from edgedet.outputs.left_behind import left_behind
 from edgedet.outputs.messages import Publication
 from edgedet.outputs.mqtt import MqttOutput
 from edgedet.outputs.pace import Pace
@@ -113,6 +114,8 @@ async def test_a_broker_that_knows_only_mqtt_3_is_spoken_to_in_its_language(tmp_
                 await listener.until(lambda: listener.last(TOPICS.availability) == b"online")
                 assert listener.last(STATE.topic) == b"watching"
                 assert "p2" in broker.log
+                # What the broker keeps of a device is asked over a connection of its own, in the same language.
+                assert STATE.topic in await left_behind(settings, TOPICS)
             await listener.until(lambda: listener.last(TOPICS.availability) == b"offline")
 
 

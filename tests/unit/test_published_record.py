@@ -38,6 +38,27 @@ def test_what_was_taken_away_is_forgotten(tmp_path: Path) -> None:
     assert record.topics == ("c",)
 
 
+def test_without_a_record_the_broker_is_to_be_asked_until_it_was(tmp_path: Path) -> None:
+    first = PublishedRecord(tmp_path)
+    first.load()
+    assert first.is_lost
+    first.note(state("a"))
+    killed_before_it_asked = PublishedRecord(tmp_path)
+    killed_before_it_asked.load()
+    assert killed_before_it_asked.is_lost
+    killed_before_it_asked.add_found(["b"])
+    later = PublishedRecord(tmp_path)
+    later.load()
+    assert (later.is_lost, later.topics) == (False, ("a", "b"))
+
+
+def test_a_record_of_a_version_that_never_asked_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "published.json").write_text('{"topics": ["a"], "components": {}}')
+    record = PublishedRecord(tmp_path)
+    record.load()
+    assert not record.is_lost
+
+
 def test_nothing_is_written_while_nothing_new_joins(tmp_path: Path) -> None:
     record = PublishedRecord(tmp_path)
     record.note(state("a"))
