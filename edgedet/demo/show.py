@@ -78,7 +78,7 @@ class _Show:
             loaded = load_settings(setting.write(folder, url or (broker.url if broker else "")))
             connection = composition.broker_connection(loaded.settings.mqtt, setting.device)
             if broker is None:
-                await probe(connection, record.base)
+                await probe(connection)
             stack.enter_context(listening(connection, f"{record.base}/#", record.hear, record.link))
             min_score = loaded.settings.cameras[setting.camera].detect.min_score
             judge = Judge(record, setting.model.view, setting.truth, min_score)

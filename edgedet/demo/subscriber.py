@@ -13,8 +13,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edgedet.errors import BrokerError
 from edgedet.outputs.connection import Connection, tls_context
-from edgedet.outputs.link import BrokerRefused, Link, ProtocolUnsupported
-from edgedet.outputs.messages import Will
+from edgedet.outputs.link import BrokerRefused
+from edgedet.outputs.opening import open_link
 
 _QUIET_S = 0.5
 """A broker sends what it retains right after the subscription: silence for so long means that this was all."""
@@ -72,35 +72,21 @@ def listening(
         client.loop_stop()
 
 
-async def probe(connection: Connection, base: str) -> None:
+async def probe(connection: Connection) -> None:
     """Find out whether the broker is there and lets us in, before anything is shown.
 
     Raises:
         BrokerError: why not, and what to do.
     """
     named = replace(connection, client_id=f"{connection.client_id}-probe")
-    versions = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
-    for version in versions:
-        link = Link(
-            named,
-            will=Will(f"{base}/availability", b"offline"),
-            on_message=lambda _message: None,
-            on_acknowledged=lambda _number, _refusal: None,
-            protocol=version,
-        )
-        try:
-            await link.open(_CLEARING_S)
-        except ProtocolUnsupported:
-            if version is versions[-1]:
-                raise
-            continue
-        except BrokerRefused as error:
-            raise BrokerError(error.message, hint="Give user and password: --url mqtt://USER:PASSWORD@HOST.") from error
-        except BrokerError as error:
-            hint = "Look at the address, or leave --url out: the demo then brings a broker of its own."
-            raise BrokerError(error.message, hint=hint) from error
-        await link.close(1.0)
-        return
+    try:
+        link = await open_link(named, _CLEARING_S)
+    except BrokerRefused as error:
+        raise BrokerError(error.message, hint="Give user and password: --url mqtt://USER:PASSWORD@HOST.") from error
+    except BrokerError as error:
+        hint = "Look at the address, or leave --url out: the demo then brings a broker of its own."
+        raise BrokerError(error.message, hint=hint) from error
+    await link.close(1.0)
 
 
 async def clear_retained(connection: Connection, base: str) -> int:

@@ -13,14 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paho.mqtt.enums import MQTTProtocolVersion
-
 from edgedet.app import composition
 from edgedet.doctor.asking import ask
 from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
 from edgedet.errors import BrokerError, ConfigError
-from edgedet.outputs.link import BrokerRefused, Link, ProtocolUnsupported
-from edgedet.outputs.messages import Will
+from edgedet.outputs.link import BrokerRefused
+from edgedet.outputs.opening import open_link
 from edgedet.outputs.topics import Topics
 from edgedet.settings import device_name
 
@@ -118,28 +116,14 @@ async def _publish_once(connection: Connection, topic: str, limit_s: float) -> s
     Raises:
         BrokerError: no connection comes about.
     """
-    try:
-        return await _publish(connection, topic, limit_s, MQTTProtocolVersion.MQTTv5)
-    except ProtocolUnsupported:
-        return await _publish(connection, topic, limit_s, MQTTProtocolVersion.MQTTv311)
-
-
-async def _publish(connection: Connection, topic: str, limit_s: float, protocol: MQTTProtocolVersion) -> str | None:
     answered: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
 
     def acknowledged(_number: int, refusal: str | None) -> None:
         if not answered.done():
             answered.set_result(refusal)
 
-    link = Link(
-        connection,
-        will=Will(topic, b""),
-        on_message=lambda _message: None,
-        on_acknowledged=acknowledged,
-        protocol=protocol,
-    )
+    link = await open_link(connection, limit_s, on_acknowledged=acknowledged)
     waiting: list[asyncio.Future[Any]] = [answered, link.lost]
-    await link.open(limit_s)
     try:
         link.publish(topic, b"", qos=1, retain=False)
         await asyncio.wait(waiting, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)

@@ -7,9 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from paho.mqtt.enums import MQTTProtocolVersion
-
-from edgedet.outputs.link import Link, ProtocolUnsupported
+from edgedet.outputs.opening import open_link
 
 if TYPE_CHECKING:
     from edgedet.outputs.connection import Connection
@@ -32,13 +30,6 @@ async def left_behind(connection: Connection, topics: Topics) -> tuple[str, ...]
     """
     # Not the daemon's id: the broker would close that connection.
     named = replace(connection, client_id=f"{connection.client_id}-left-behind")
-    try:
-        return await _ask(named, topics, MQTTProtocolVersion.MQTTv5)
-    except ProtocolUnsupported:
-        return await _ask(named, topics, MQTTProtocolVersion.MQTTv311)
-
-
-async def _ask(connection: Connection, topics: Topics, protocol: MQTTProtocolVersion) -> tuple[str, ...]:
     found: dict[str, None] = {}
     more = asyncio.Event()
 
@@ -47,10 +38,7 @@ async def _ask(connection: Connection, topics: Topics, protocol: MQTTProtocolVer
             found[incoming.topic] = None
             more.set()
 
-    link = Link(
-        connection, will=None, on_message=heard, on_acknowledged=lambda _number, _refusal: None, protocol=protocol
-    )
-    await link.open(_ANSWER_S)
+    link = await open_link(named, _ANSWER_S, on_message=heard)
     try:
         link.subscribe([f"{topics.base}/#"], to_hear="what it keeps of this device")
         # What the daemon itself publishes meanwhile arrives here, too, and may never pause for so long.

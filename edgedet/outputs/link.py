@@ -61,16 +61,16 @@ class Link:
         will: Will | None,
         on_message: Callable[[Incoming], None],
         on_acknowledged: Callable[[int, str | None], None],
-        protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
+        version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
     ) -> None:
         """`on_acknowledged` gets the number of a QoS 1 message and None, or why the broker refused it."""
         self._connection = connection
         self._will = will
         self._on_message = on_message
         self._on_acknowledged = on_acknowledged
-        self._protocol = protocol
+        self.version = version
         self._loop = asyncio.get_running_loop()
-        self._client = make_client(connection, protocol)
+        self._client = make_client(connection, version)
         self._answer: asyncio.Future[BrokerError | None] = self._loop.create_future()
         self._descriptor = -1
         self._writing = False
@@ -135,7 +135,7 @@ class Link:
     def subscribe(self, filters: Iterable[str], *, to_hear: str = "commands") -> None:
         """Ask for the messages of these filters, QoS 1; a refusal is logged, with what was `to_hear`."""
         self._to_hear = to_hear
-        if self._protocol == MQTTProtocolVersion.MQTTv5:
+        if self.version == MQTTProtocolVersion.MQTTv5:
             # Retained-as-published: a retained command is known as such even when it arrives while we listen.
             options = SubscribeOptions(qos=1, retainAsPublished=True)
             self._client.subscribe([(name, options) for name in filters])

@@ -16,12 +16,11 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-from paho.mqtt.enums import MQTTProtocolVersion
-
 from edgedet.errors import BrokerError
 from edgedet.outputs.commands import CommandIntake
-from edgedet.outputs.link import BrokerRefused, Link, ProtocolUnsupported
+from edgedet.outputs.link import BrokerRefused
 from edgedet.outputs.messages import BrokerStatus, MqttStatistics, Will
+from edgedet.outputs.opening import VERSIONS, open_link
 from edgedet.outputs.outbox import Outbox
 from edgedet.outputs.pace import Pace
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from edgedet.outputs.commands import Command
     from edgedet.outputs.connection import Connection
     from edgedet.outputs.delivery import EventDelivery
+    from edgedet.outputs.link import Link
     from edgedet.outputs.messages import Publication
     from edgedet.outputs.spool.entry import Entry
     from edgedet.outputs.topics import Topics
@@ -40,7 +40,6 @@ __all__ = ["BrokerStatus", "MqttOutput", "MqttStatistics"]
 
 _LOG = logging.getLogger(__name__)
 _ONLINE, _OFFLINE = b"online", b"offline"
-_PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
 _IN_FLIGHT = 20
 _STEADY_S = 10.0
 _SUSPICIOUS = 3
@@ -77,7 +76,7 @@ class MqttOutput:
         self._events = events
         self._events_under_way: dict[int, Entry] = {}
         self._events_held = False
-        self._protocol = MQTTProtocolVersion.MQTTv5
+        self._version = VERSIONS[0]
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._drained = asyncio.Event()
@@ -249,24 +248,17 @@ class MqttOutput:
 
     async def _connect(self) -> Link:
         will = Will(self._topics.availability, self._farewell)
-        trouble: BrokerError | None = None
-        # The one that worked last comes first: a broker may take ten seconds to say nothing to the other.
-        for protocol in sorted(_PROTOCOLS, key=lambda known: known is not self._protocol):
-            link = Link(
-                self._connection,
-                will=will,
-                on_message=self._commands.receive,
-                on_acknowledged=self._acknowledged,
-                protocol=protocol,
-            )
-            try:
-                await link.open(self._pace.answer_s)
-            except ProtocolUnsupported as error:
-                trouble = trouble or error
-            else:
-                self._protocol = protocol
-                return link
-        raise trouble or BrokerError("no MQTT version was tried")
+        link = await open_link(
+            self._connection,
+            self._pace.answer_s,
+            will=will,
+            on_message=self._commands.receive,
+            on_acknowledged=self._acknowledged,
+            # The one that worked last comes first: a broker may take ten seconds to say nothing to the other.
+            versions=sorted(VERSIONS, key=lambda known: known is not self._version),
+        )
+        self._version = link.version
+        return link
 
     def _attach(self, link: Link) -> None:
         self._link = link

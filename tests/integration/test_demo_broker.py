@@ -35,13 +35,13 @@ async def test_it_comes_back_on_its_port_after_a_kill_and_has_forgotten_everythi
         connection = Connection(host="127.0.0.1", port=broker.port, client_id="test")
         with listening(connection, "below/#", heard.append, links.append):
             await eventually(lambda: links == [True])
-            await probe(connection, "below/it")
+            await probe(connection)
             await asyncio.to_thread(publish, broker.port, "below/it", b"kept")
             await eventually(lambda: [message.payload for message in heard] == [b"kept"])
             await broker.kill()
             await eventually(lambda: links == [True, False])
             with pytest.raises(BrokerError):
-                await probe(connection, "below/it")
+                await probe(connection)
             await broker.restart()
             await eventually(lambda: links == [True, False, True])
             assert await clear_retained(connection, "below") == 0
