@@ -114,11 +114,6 @@ class Latest(Generic[T]):
         self._closed = True
         self._wake()
 
-    @property
-    def closed(self) -> bool:
-        """Whether the end was announced; an item may still be waiting."""
-        return self._closed
-
     def __aiter__(self) -> Latest[T]:
         return self
 

@@ -12,11 +12,6 @@ from pathlib import Path
 _STA_UNSYNC = 0x0040
 
 
-def monotonic_ns() -> int:
-    """CLOCK_MONOTONIC in nanoseconds: the clock of every `_ns` field in edgedet."""
-    return time.monotonic_ns()
-
-
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """The time fields that every JSON payload carries."""

@@ -51,10 +51,6 @@ class Accelerator(Protocol):
     """One interpreter. Not safe for two threads at once; `invoke` releases the GIL."""
 
     @property
-    def backend(self) -> str:
-        """`cpu` or `edgetpu`."""
-
-    @property
     def outputs(self) -> tuple[TensorDetails, ...]:
         """The output tensors in the model's order."""
 

@@ -44,8 +44,7 @@ def runtime_module(runtime: str) -> Any:
 class TfliteAccelerator:
     """An interpreter with its tensors allocated."""
 
-    def __init__(self, backend: str, interpreter: Any) -> None:
-        self._backend = backend
+    def __init__(self, interpreter: Any) -> None:
         self._interpreter = interpreter
         # Bound once: `tensor(i)` makes a new closure each time, and these are called for every frame.
         self._input = interpreter.tensor(interpreter.get_input_details()[0]["index"])
@@ -59,11 +58,6 @@ class TfliteAccelerator:
             )
             for detail in details
         )
-
-    @property
-    def backend(self) -> str:
-        """`cpu` or `edgetpu`."""
-        return self._backend
 
     @property
     def outputs(self) -> tuple[TensorDetails, ...]:
@@ -86,7 +80,6 @@ class TfliteAccelerator:
 
 
 def open_interpreter(
-    backend: str,
     options: Options,
     delegates: Sequence[object] = (),
     kind: type[TfliteAccelerator] = TfliteAccelerator,
@@ -110,4 +103,4 @@ def open_interpreter(
             f"{options.model}: the TFLite runtime refuses this file: {reason}",
             hint="`edgedet models inspect` says what the file is.",
         ) from error
-    return kind(backend, interpreter)
+    return kind(interpreter)

@@ -17,4 +17,4 @@ def open_accelerator(options: Options) -> Accelerator:
         ModelError: the runtime cannot load this file.
         WorkerError: no runtime is installed.
     """
-    return open_interpreter("cpu", options)
+    return open_interpreter(options)

@@ -58,7 +58,7 @@ def open_accelerator(options: Options) -> Accelerator:
     try:
         if coral is not None:
             return _with_pycoral(coral, delegate, options)
-        return open_interpreter("edgetpu", options, [delegate], EdgeTpuAccelerator)
+        return open_interpreter(options, [delegate], EdgeTpuAccelerator)
     except ModelError as error:
         raise AcceleratorError(
             f"{options.library} does not take {options.model}: {_line(error.__cause__ or error)}",
@@ -190,7 +190,7 @@ def _with_pycoral(coral: Any, delegate: object, options: Options) -> Accelerator
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise ModelError(_line(error)) from error
-    return EdgeTpuAccelerator("edgetpu", interpreter)
+    return EdgeTpuAccelerator(interpreter)
 
 
 def _open_device(load: Callable[[dict[str, str]], object], options: Options) -> object:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -83,11 +83,6 @@ class LineTotals:
         self._totals = {}
         self._unsaved = True
         return True
-
-    def keep_only(self, lines: Iterable[tuple[str, str]]) -> None:
-        """Forget lines that are not configured any more, given as (camera, line)."""
-        wanted = set(lines)
-        self._totals = {key: total for key, total in self._totals.items() if key in wanted}
 
     def save(self) -> None:
         """Write what has changed. A disk that is full or read-only is told about once a minute at most."""

@@ -22,8 +22,6 @@ _PATIENCE_S = 10.0
 class Ran:
     """A program that has ended."""
 
-    seconds: float
-    """Wall time from its start to its end."""
     cpu_s: float
     """User and system time of it and of all its children."""
     stdout: str
@@ -37,12 +35,10 @@ def run(argv: Sequence[str]) -> Ran:
         WorkerError: it ended with another status than 0; what it said last is in the message.
     """
     cpu_before_s = _children_cpu_s()
-    begun = time.perf_counter()
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - begun
     if done.returncode:
         raise failed(argv, done.returncode, done.stderr)
-    return Ran(seconds, _children_cpu_s() - cpu_before_s, done.stdout, done.stderr)
+    return Ran(_children_cpu_s() - cpu_before_s, done.stdout, done.stderr)
 
 
 def seconds_to_first_line(argv: Sequence[str]) -> float:

@@ -29,8 +29,6 @@ class Heard:
     """time.monotonic()."""
     topic: str
     payload: bytes
-    retained: bool
-    """Kept by the broker from before the subscription."""
 
 
 @contextlib.contextmanager
@@ -58,7 +56,7 @@ def listening(
         in_loop(on_link, False)
 
     def heard(_client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
-        in_loop(on_heard, Heard(time.monotonic(), message.topic, bytes(message.payload), bool(message.retain)))
+        in_loop(on_heard, Heard(time.monotonic(), message.topic, bytes(message.payload)))
 
     client.on_connect = connected
     client.on_disconnect = disconnected

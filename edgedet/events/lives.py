@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edgedet.events.ground import Ground
 from edgedet.events.life import Life, Moment, is_sane
 from edgedet.events.rules import EventRules
-from edgedet.types import EndReason, Event, EventKind, FrameStamp, Track
+from edgedet.types import EndReason, Event, FrameStamp, Track
 
 _SHORT_BLINDNESS_NS = 5_000_000_000
 """What is there before and after so short a time was there in between, and came from the one place to the other."""
@@ -27,8 +27,6 @@ class Counts:
     """By label: those that are not stationary."""
     zones: Mapping[str, Mapping[str, int]]
     """By zone and label. A zone's own labels are always in it, also with 0; others only while there are some."""
-    lines: Mapping[str, tuple[int, int]]
-    """By line: crossings in and out since the start."""
 
 
 class Lives:
@@ -44,7 +42,6 @@ class Lives:
         self._new_id = new_id
         self._lives: dict[int, Life] = {}
         self._unseen: dict[Life, int] = {}
-        self._crossings: dict[str, tuple[int, int]] = {rule.name: (0, 0) for rule in rules.lines}
         self._now_ns = 0
         self._at_ns: int | None = None
         self._is_blind = False
@@ -66,10 +63,6 @@ class Lives:
         for track in tracks:
             if track.id in self._lives:
                 events += self._lives[track.id].see(track, moment, self._new_id)
-        for event in events:
-            if event.kind is EventKind.LINE_CROSS and event.line is not None:
-                come, gone = self._crossings[event.line]
-                self._crossings[event.line] = (come + 1, gone) if event.direction == "in" else (come, gone + 1)
         return tuple(events)
 
     def _back_again(self, track: Track) -> Life | None:
@@ -104,9 +97,8 @@ class Lives:
         return tuple(event for life in lives for event in life.end(reason, at_ns))
 
     def change(self, rules: EventRules) -> tuple[Event, ...]:
-        """Go on by other rules. Lives go on; zones that are gone are left; totals of lines are kept by name."""
+        """Go on by other rules. Lives go on; zones that are gone are left."""
         self._ground = Ground(rules)
-        self._crossings = {rule.name: self._crossings.get(rule.name, (0, 0)) for rule in rules.lines}
         events: list[Event] = []
         for life in self._all:
             events += life.change(self._ground, self._at_ns or 0, self._now_ns)
@@ -124,7 +116,6 @@ class Lives:
             objects=dict(Counter(life.label for life in told)),
             active=dict(Counter(life.label for life in told if not life.stationary)),
             zones={zone: dict(counted) for zone, counted in zones.items()},
-            lines=dict(self._crossings),
         )
 
     def event_of(self, track_id: int) -> str | None:

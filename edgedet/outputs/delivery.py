@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from edgedet.outputs.events import event_body, event_payload, record_body
 from edgedet.outputs.messages import Publication
-from edgedet.outputs.spool.entry import Entry, Life, Missing, Policy, Times
+from edgedet.outputs.spool.entry import Entry, Missing, Policy, Times
 from edgedet.outputs.spool.intake import gap_after
 from edgedet.outputs.spool.keeper import Keeper
 from edgedet.outputs.spool.trouble import Trouble
@@ -64,7 +64,6 @@ class EventDelivery:
         self._clock = clock
         self._policy = policy or Policy()
         self._keeper = Keeper(state_dir, clock, self._policy, tuple(cameras), on_change, self._wake_up)
-        self._left_open: tuple[Life, ...] = ()
         self._opened = False
         self._refused = 0
         self._wake: Callable[[], None] | None = None
@@ -73,7 +72,7 @@ class EventDelivery:
         """Of the loop that looks after what waits; it stands still when that does."""
 
     async def __aenter__(self) -> Self:
-        self._left_open = await self._keeper.start()
+        await self._keeper.start()
         self._opened = True
         self._ticking = asyncio.create_task(self._tick(), name="event-delivery")
         return self
@@ -105,15 +104,6 @@ class EventDelivery:
             if self._keeper.intake or self._policy.mode == "strict":
                 self._keeper.work()
             self._wake_up()
-
-    def left_open(self) -> tuple[Life, ...]:
-        """Return the lives that an earlier process left open; they were ended with `restart` at the start."""
-        return self._left_open
-
-    @property
-    def trouble(self) -> Trouble | None:
-        """What is wrong now; None: nothing."""
-        return self._keeper.troubles.now
 
     def statistics(self) -> DeliveryStatistics:
         """Counts so far."""

@@ -58,12 +58,10 @@ class MqttOutput:
         on_command: Callable[[Command], None] | None = None,
         on_status: Callable[[BrokerStatus], None] | None = None,
         pace: Pace | None = None,
-        farewell: bytes = _OFFLINE,
         events: EventDelivery | None = None,
     ) -> None:
         """`cameras` are those whose commands are taken; `on_status` is called on each change.
 
-        `farewell` is what `availability` says at the end, clean or not; an empty one leaves nothing retained there.
         `events` is opened before this output and closed after it.
         """
         self._connection = connection
@@ -71,7 +69,6 @@ class MqttOutput:
         self._commands = CommandIntake(topics, cameras, on_command)
         self._on_status = on_status
         self._pace = pace or Pace()
-        self._farewell = farewell
         self._outbox = Outbox()
         self._events = events
         self._events_under_way: dict[int, Entry] = {}
@@ -104,7 +101,7 @@ class MqttOutput:
             self._link = None if link.lost.done() else link
             # `offline` last: until then, what arrives still comes from somebody who is there.
             await self._flush(link)
-            self._outbox.put_state(self._topics.availability, self._farewell)
+            self._outbox.put_state(self._topics.availability, _OFFLINE)
             self._pump()
             await self._flush(link)
             self._link = None
@@ -122,7 +119,7 @@ class MqttOutput:
         self._pump()
 
     def forget(self, *topics: str) -> None:
-        """Take retained topics away from the broker; `retained` has all that were published."""
+        """Take retained topics away from the broker."""
         for topic in topics:
             self._outbox.put_state(topic, b"")
         self._pump()
@@ -135,11 +132,6 @@ class MqttOutput:
         """Publish every state once more, Home Assistant's discovery among them: what to do when it has started."""
         self._outbox.repeat_states()
         self._pump()
-
-    @property
-    def retained(self) -> tuple[str, ...]:
-        """Topics that hold a state."""
-        return self._outbox.state_topics
 
     def statistics(self) -> MqttStatistics:
         """Counts so far."""
@@ -247,7 +239,7 @@ class MqttOutput:
         return steady
 
     async def _connect(self) -> Link:
-        will = Will(self._topics.availability, self._farewell)
+        will = Will(self._topics.availability, _OFFLINE)
         link = await open_link(
             self._connection,
             self._pace.answer_s,

@@ -72,11 +72,6 @@ class Outbox:
         self._unsent = dict.fromkeys((*self._unsent, *self._states))
 
     @property
-    def state_topics(self) -> tuple[str, ...]:
-        """Topics that hold a state, in the order of their first."""
-        return tuple(topic for topic, payload in self._states.items() if payload)
-
-    @property
     def under_way(self) -> int:
         """Messages that were sent and not acknowledged."""
         return len(self._under_way)

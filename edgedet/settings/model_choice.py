@@ -38,11 +38,6 @@ class ModelChoice:
         """The model files that are meant, the Edge TPU's first."""
         return tuple(file for file in (self.edgetpu, self.cpu) if file is not None)
 
-    @property
-    def missing(self) -> tuple[Path, ...]:
-        """Those of `files` that are not there."""
-        return tuple(file for file in self.files if not file.is_file())
-
 
 def twin_of(file: Path) -> Path:
     """X_edgetpu.tflite for X.tflite, and the reverse."""

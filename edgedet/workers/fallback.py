@@ -56,7 +56,7 @@ class PreferringDetector:
             helper: who resets a device as root; None: nobody does.
             reset: the most that the helper may be asked for.
         """
-        self.state = DetectorState(Phase.LOADING, "none", 0, "", 0.0, None)
+        self.state = DetectorState(Phase.LOADING, "none", 0, "", None)
         self._cpu_spec = cpu
         self._cpu_max_fps = cpu_max_fps
         self._on_change = on_change
@@ -102,10 +102,6 @@ class PreferringDetector:
                     tasks.create_task(keeper.run(), name=f"edgetpu-{keeper.number}")
                 await asyncio.sleep(self._means.patience.look_s)
         raise AssertionError("they never end")
-
-    async def ready(self) -> None:
-        """Wait until one of them answers."""
-        await self._up.wait()
 
     async def turn(self, share: Share | None = None) -> None:
         """See `Detector.turn`."""
@@ -211,4 +207,4 @@ class PreferringDetector:
 
     def _without_cpu(self, doubts: list[AcceleratorError]) -> DetectorState:
         phase = Phase.DOWN if doubts else Phase.LOADING
-        return DetectorState(phase, "none", 0, doubts[0].message if doubts else "", 0.0, None)
+        return DetectorState(phase, "none", 0, doubts[0].message if doubts else "", None)

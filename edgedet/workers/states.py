@@ -27,7 +27,6 @@ class DetectorState:
     """Workers started after the first."""
     reason: str
     """Why it is down, in one sentence; empty unless it is."""
-    warm_up_ms: float
     pid: int | None
     fallbacks: int = 0
     """How often something else took over from an Edge TPU that had answered."""

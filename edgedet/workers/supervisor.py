@@ -41,9 +41,6 @@ class Answerer(Protocol):
     async def run(self) -> NoReturn:
         """Keep the workers; see `Detector.run`."""
 
-    async def ready(self) -> None:
-        """Wait until somebody answers; see `Detector.ready`."""
-
     async def turn(self, share: Share | None = None) -> None:
         """Wait for a slot; see `Detector.turn`."""
 
@@ -84,7 +81,7 @@ class Detector:
         self._instead = instead
         self._on_instead = on_instead
         self._slots = max(each.slots for each in (spec, instead) if each is not None)
-        self.state = DetectorState(Phase.LOADING, "none", 0, "", 0.0, None)
+        self.state = DetectorState(Phase.LOADING, "none", 0, "", None)
         self._on_change = on_change
         self._backoff = backoff or Backoff()
         self._attempts = attempts
@@ -235,7 +232,6 @@ class Detector:
                         restarts=self._restarts,
                         backend=self.spec.backend,
                         reason="",
-                        warm_up_ms=worker.warm_up_ms,
                         pid=worker.pid,
                         doubt=None,
                     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edgedet.clock import Clock
 from edgedet.outputs.connection import Connection
-from edgedet.outputs.delivery import EventDelivery
+from edgedet.outputs.delivery import EventDelivery, Trouble
 from edgedet.outputs.mqtt import MqttOutput
 from edgedet.outputs.pace import Pace
 from edgedet.outputs.spool.entry import Policy
@@ -57,6 +57,7 @@ class Driver:
         folder = Path(str(options["folder"]))
         self.log = Path(str(options["log"])).open("a")  # noqa: SIM115  # until the process ends, mostly by a kill
         self.rate = 0.0
+        self.trouble: Trouble | None = None
         self.number = count(int(str(options.get("first", 0))))
         topics = Topics("pi")
         clock = clock_at(float(str(options.get("speed", 1))))
@@ -70,6 +71,7 @@ class Driver:
                 max_age_s=float(str(options.get("max_age_s", 72 * 3600))),
             ),
             cameras=CAMERAS,
+            on_change=self.troubled,
         )
         connection = Connection(
             host=str(options.get("host", "127.0.0.1")),
@@ -80,6 +82,9 @@ class Driver:
         first_delay_s = float(str(options.get("first_delay_s", 0.1)))
         pace = Pace(first_delay_s=first_delay_s, longest_delay_s=first_delay_s + 0.4, answer_s=2.0)
         self.output = MqttOutput(connection, topics, pace=pace, events=self.delivery)
+
+    def troubled(self, trouble: Trouble | None) -> None:
+        self.trouble = trouble
 
     def put(self, kind: EventKind) -> None:
         number = next(self.number)
@@ -105,18 +110,16 @@ class Driver:
             for _ in range(int(words[1])):
                 self.put(EventKind.NEW)
         counts = self.delivery.statistics()
-        trouble = self.delivery.trouble
         self.say(
             {
                 "done": words[0],
                 "rate": self.rate,
                 "spooled": counts.spooled,
                 "dropped": counts.dropped,
-                "trouble": None if trouble is None else trouble.code,
+                "trouble": None if self.trouble is None else self.trouble.code,
                 "connected": self.output.status.connected,
                 "status": self.output.status.message,
                 "resident_kb": resident_kb(),
-                "left_open": [life.id for life in self.delivery.left_open()],
             }
         )
 

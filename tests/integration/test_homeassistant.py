@@ -375,7 +375,11 @@ async def shows_event(home: HomeAssistant, event: str) -> None:
 async def test_a_camera_and_a_zone_that_are_gone_take_their_entities_and_topics_with_them(
     broker: Broker, home: HomeAssistant, device: Device
 ) -> None:
-    before = device.output.retained
+    with Subscriber(broker.port) as anybody:
+        anybody.publish("that/was/all", "")
+        await anybody.until(lambda: anybody.last("that/was/all") is not None)
+        before = [message.topic for message in anybody.messages if message.retained]
+    assert TOPICS.camera_state("garden") in before
     smaller = replace(PI, cameras=(replace(PORCH, zones=(), labels=("person",)),))
     gone = {name: str(part["platform"]) for name, part in components(PI).items()}
     device.output.send(discovery(smaller, gone))

@@ -45,7 +45,7 @@ async def record(monkeypatch: pytest.MonkeyPatch) -> Record:
 
 def tell(record: Record, topic: str, payload: object) -> None:
     text = payload if isinstance(payload, str) else json.dumps(payload)
-    record.hear(Heard(time.monotonic(), f"{BASE}/{topic}", text.encode(), retained=False))
+    record.hear(Heard(time.monotonic(), f"{BASE}/{topic}", text.encode()))
 
 
 class Daemon:

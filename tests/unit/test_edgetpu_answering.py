@@ -18,8 +18,8 @@ from edgedet.workers.states import DetectorState, Phase
 from software_edgetpu.compiled import compiled_from
 
 BOTH, CPU_ONLY = DetectorSettings(), DetectorSettings(accelerators=("cpu",))
-ON_CPU = DetectorState(Phase.UP, "cpu", 0, "", 5.0, 1)
-ON_EDGETPU = DetectorState(Phase.UP, "edgetpu", 0, "", 5.0, 1)
+ON_CPU = DetectorState(Phase.UP, "cpu", 0, "", 1)
+ON_EDGETPU = DetectorState(Phase.UP, "edgetpu", 0, "", 1)
 HUNG = AcceleratorError("the Edge TPU's worker was killed: no answer", hint="It is tried again.", code="edgetpu_hung")
 
 
@@ -67,7 +67,7 @@ def test_an_edge_tpu_that_answers_is_no_reason_to_complain(files: Files) -> None
 
 
 def test_a_lost_one_is_said_with_who_answers_and_what_to_do(files: Files) -> None:
-    state = DetectorState(Phase.UP, "cpu", 3, "", 5.0, 1, fallbacks=2, doubt=HUNG)
+    state = DetectorState(Phase.UP, "cpu", 3, "", 1, fallbacks=2, doubt=HUNG)
     facts = detector_facts(state, files, edgetpu_wanted=True)
     assert only_reason(facts) == (
         "edgetpu_hung",
@@ -78,14 +78,14 @@ def test_a_lost_one_is_said_with_who_answers_and_what_to_do(files: Files) -> Non
 
 @pytest.mark.parametrize(("alarm", "named"), [(True, True), (False, False), (None, False)])
 def test_a_weak_power_supply_is_named_where_the_pi_reports_it(files: Files, alarm: bool | None, named: bool) -> None:
-    state = DetectorState(Phase.UP, "cpu", 0, "", 5.0, 1, doubt=HUNG)
+    state = DetectorState(Phase.UP, "cpu", 0, "", 1, doubt=HUNG)
     _, message = only_reason(detector_facts(state, files, edgetpu_wanted=True, undervoltage=alarm))
     assert ("under-voltage" in message) is named
 
 
 def test_power_is_not_blamed_for_a_wrong_library(files: Files) -> None:
     doubt = AcceleratorError("too old", hint="Install a newer one.", code="edgetpu_runtime_mismatch")
-    state = DetectorState(Phase.UP, "cpu", 0, "", 5.0, 1, doubt=doubt)
+    state = DetectorState(Phase.UP, "cpu", 0, "", 1, doubt=doubt)
     _, message = only_reason(detector_facts(state, files, edgetpu_wanted=True, undervoltage=True))
     assert "under-voltage" not in message
 
@@ -98,14 +98,14 @@ def test_a_usb_2_port_is_said_while_the_edge_tpu_answers(files: Files, speed: in
 
 
 def test_of_two_edge_tpus_the_one_that_goes_on_is_named(files: Files) -> None:
-    state = DetectorState(Phase.UP, "edgetpu", 1, "", 5.0, 1, doubt=HUNG, devices=("usb:1",))
+    state = DetectorState(Phase.UP, "edgetpu", 1, "", 1, doubt=HUNG, devices=("usb:1",))
     _, message = only_reason(detector_facts(state, files, edgetpu_wanted=True))
     assert "no answer; usb:1 answers." in message
 
 
 def test_each_lost_edge_tpu_is_a_reason_of_its_own(files: Files) -> None:
     gone = AcceleratorError("no Edge TPU pci:0", hint="Look at its cable.", code="edgetpu_absent")
-    state = DetectorState(Phase.UP, "cpu", 1, "", 5.0, 1, doubt=HUNG, further_doubts=(gone,))
+    state = DetectorState(Phase.UP, "cpu", 1, "", 1, doubt=HUNG, further_doubts=(gone,))
     facts = detector_facts(state, files, edgetpu_wanted=True)
     assert [reason.code for reason in facts.reasons] == ["edgetpu_hung", "edgetpu_absent"]
 

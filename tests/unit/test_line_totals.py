@@ -71,15 +71,6 @@ def test_a_damaged_file_is_told_about_and_counts_as_none(tmp_path: Path, caplog:
         assert "counted from zero" in caplog.text
 
 
-def test_lines_that_are_not_configured_any_more_are_forgotten(tmp_path: Path) -> None:
-    totals = Day().totals(tmp_path)
-    totals.crossed("porch", "gate", "in")
-    totals.crossed("porch", "door", "in")
-    totals.keep_only([("porch", "door")])
-    assert totals.of("porch", "gate") == Crossings()
-    assert totals.of("porch", "door") == Crossings(1, 0)
-
-
 def test_a_state_directory_that_cannot_be_written_does_not_stop_the_counting(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -175,19 +175,12 @@ def test_a_zone_that_the_configuration_no_longer_has_is_left_and_the_life_goes_o
     stage.told.clear()
     assert stage.play(2.0, person).kinds == []
     assert stage.lives.counts.zones == {"other": {"person": 1}}
-    assert stage.lives.counts.lines == {}
 
 
 def test_a_zone_that_is_new_in_the_configuration_is_entered() -> None:
     stage = Stage(rules()).play(3.0, Actor(still(0.6, 0.9)))
     stage.lives.change(rules(zones=[SQUARE]))
     assert stage.play(1.0, Actor(still(0.6, 0.9))).when("zone_enter square") == [3.5]
-
-
-def test_totals_of_a_line_outlive_a_change_of_the_configuration() -> None:
-    stage = Stage(rules(lines=[GATE])).play(3.0, Actor(path((0.0, 0.5, 0.2), (3.0, 0.5, 0.8))))
-    stage.lives.change(rules(lines=[replace(GATE, end=(0.9, 0.5))]))
-    assert stage.lives.counts.lines == {"gate": (1, 0)}
 
 
 def test_counts_are_of_what_was_told_of_by_label() -> None:

@@ -119,6 +119,4 @@ def test_after_every_frame_counts_are_what_events_add_up_to(seed: int) -> None:
         ]
         listener.hear(lives.observe(tracks, FrameStamp(frame, at_ns, 0.0, 640, 480), at_ns))
         listener.agrees(lives.counts)
-    lines = lives.counts.lines
-    assert lines == {line: (listener.crossings[line, "in"], listener.crossings[line, "out"]) for line in lines}
     assert sum(listener.crossings.values()) > 0

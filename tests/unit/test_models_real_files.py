@@ -40,7 +40,6 @@ REFUSED = {
     "invalid_invoke_error": "needs the operation fake-op-double",
     "not_a_detector_mobilenet_v1_quant": "a classifier with 1001 classes",
 }
-YOLOV8 = [name for name in DETECTORS if name.startswith("yolov8n")]
 
 
 def info_of(test_data: Path, name: str) -> ModelInfo:

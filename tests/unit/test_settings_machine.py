@@ -124,7 +124,7 @@ def test_auto_takes_the_only_model_with_its_twin_and_its_labels(tmp_path: Path) 
     state = models(tmp_path, "yolo.tflite", "yolo_edgetpu.tflite", "yolo.txt", "readme.md")
     choice = resolve_model(DEFAULTS, state)
     assert choice is not None
-    assert (choice.name, choice.missing) == ("yolo", ())
+    assert choice.name == "yolo"
     assert choice.files == (state / "models" / "yolo_edgetpu.tflite", state / "models" / "yolo.tflite")
     assert choice.labels == state / "models" / "yolo.txt"
 
@@ -154,7 +154,7 @@ def test_a_name_is_looked_for_in_the_configuration_first(tmp_path: Path) -> None
     state = models(tmp_path, "a.tflite", "b.tflite")
     choice = resolve_model(with_model("a", a={"cpu": Path("/elsewhere/a.tflite")}), state)
     assert choice is not None
-    assert choice.missing == (Path("/elsewhere/a.tflite"),)
+    assert choice.files == (Path("/elsewhere/a.tflite"),)
     installed = resolve_model(with_model("b"), state)
     assert installed is not None
     assert installed.files == (state / "models" / "b.tflite",)
@@ -163,13 +163,14 @@ def test_a_name_is_looked_for_in_the_configuration_first(tmp_path: Path) -> None
 def test_a_name_that_is_nowhere_is_waited_for_among_the_installed_models(tmp_path: Path) -> None:
     choice = resolve_model(with_model("later"), tmp_path)
     assert choice is not None
-    assert choice.missing == (tmp_path / "models" / "later_edgetpu.tflite", tmp_path / "models" / "later.tflite")
+    assert choice.files == (tmp_path / "models" / "later_edgetpu.tflite", tmp_path / "models" / "later.tflite")
 
 
 def test_the_bundled_model_is_known_by_its_name_and_never_chosen_by_itself(tmp_path: Path) -> None:
     bundled = resolve_model(with_model("demo_model"), tmp_path)
     assert bundled is not None
-    assert (bundled.files, bundled.missing) == ((BUNDLED_MODEL,), ())
+    assert bundled.files == (BUNDLED_MODEL,)
+    assert BUNDLED_MODEL.is_file()
     assert resolve_model(with_model("auto"), tmp_path) is None
     own = resolve_model(with_model("demo_model"), models(tmp_path, "demo_model.tflite"))
     assert own is not None
@@ -181,4 +182,4 @@ def test_a_path_finds_its_twin_in_both_directions(tmp_path: Path) -> None:
     assert choice_of_path(folder / "m.tflite") == choice_of_path(folder / "m_edgetpu.tflite")
     assert choice_of_path(folder / "m.tflite").edgetpu == folder / "m_edgetpu.tflite"
     assert choice_of_path(folder / "alone_edgetpu.tflite").cpu is None
-    assert choice_of_path(folder / "none.tflite").missing == (folder / "none.tflite",)
+    assert choice_of_path(folder / "none.tflite").files == (folder / "none.tflite",)

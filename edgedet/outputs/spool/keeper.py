@@ -12,7 +12,7 @@ from edgedet.outputs.spool.backlog import Backlog
 from edgedet.outputs.spool.boots import Boots
 from edgedet.outputs.spool.database import PAGE, SpoolDamaged, SpoolError
 from edgedet.outputs.spool.disk import Disk
-from edgedet.outputs.spool.entry import Entry, Found, Life, Missing, Policy, Work
+from edgedet.outputs.spool.entry import Entry, Found, Missing, Policy, Work
 from edgedet.outputs.spool.intake import Intake, gap_after
 from edgedet.outputs.spool.lives import OpenLives
 from edgedet.outputs.spool.numbers import Numbers
@@ -75,13 +75,12 @@ class Keeper:
         """Whether an event has to be on disk before it is sent."""
         return self._policy.mode == "strict" and self.troubles.disk is None
 
-    async def start(self) -> tuple[Life, ...]:
-        """Go on where an earlier process ended; returns the lives that it left open."""
+    async def start(self) -> None:
+        """Go on where an earlier process ended; the lives that it left open are ended."""
         self._disk.start()
         found = await self._load()
         await self._begin(found)
         self._opened = True
-        return found.lives
 
     async def stop(self) -> None:
         """Put on disk what is left."""
