@@ -59,7 +59,7 @@ class EventDelivery:
         cameras: Iterable[str] = (),
         on_change: Callable[[Trouble | None], None] | None = None,
     ) -> None:
-        """`cameras` get their first numbers at the start; `on_change` is told whenever `trouble` changes."""
+        """`cameras` get their first numbers at the start; `on_change` is told what is wrong, whenever that changes."""
         self._topics = topics
         self._clock = clock
         self._policy = policy or Policy()

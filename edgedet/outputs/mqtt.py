@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from edgedet.errors import BrokerError
 from edgedet.outputs.commands import CommandIntake
-from edgedet.outputs.link import BrokerRefused
+from edgedet.outputs.event_lane import EventLane
 from edgedet.outputs.messages import BrokerStatus, MqttStatistics, Will
 from edgedet.outputs.opening import VERSIONS, open_link
 from edgedet.outputs.outbox import Outbox
 from edgedet.outputs.pace import Pace
+from edgedet.outputs.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -42,7 +43,6 @@ _LOG = logging.getLogger(__name__)
 _ONLINE, _OFFLINE = b"online", b"offline"
 _IN_FLIGHT = 20
 _STEADY_S = 10.0
-_SUSPICIOUS = 3
 _HEADER_BYTES = 16
 
 
@@ -67,22 +67,17 @@ class MqttOutput:
         self._connection = connection
         self._topics = topics
         self._commands = CommandIntake(topics, cameras, on_command)
-        self._on_status = on_status
+        self._standing = Standing(connection, on_status)
         self._pace = pace or Pace()
         self._outbox = Outbox()
-        self._events = events
-        self._events_under_way: dict[int, Entry] = {}
-        self._events_held = False
+        self._events = None if events is None else EventLane(events, self._pace.longest_delay_s / 2)
         self._version = VERSIONS[0]
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._drained = asyncio.Event()
-        self._denied: set[str] = set()
         self._connections = 0
-        self._broken_at_once = 0
         self._sent = 0
         self._dropped = 0
-        self.status = BrokerStatus(connected=False, code=None, message="not connected yet")
 
     async def __aenter__(self) -> Self:
         if self._events is not None:
@@ -133,6 +128,11 @@ class MqttOutput:
         self._outbox.repeat_states()
         self._pump()
 
+    @property
+    def status(self) -> BrokerStatus:
+        """How it stands with the broker."""
+        return self._standing.status
+
     def statistics(self) -> MqttStatistics:
         """Counts so far."""
         return MqttStatistics(
@@ -160,7 +160,7 @@ class MqttOutput:
         while self._under_way < window:
             if (message := self._outbox.next()) is not None:
                 going = self._publish(link, message)
-            elif self._events is not None and not self._events_held and (event := self._events.next()) is not None:
+            elif self._events is not None and (event := self._events.next()) is not None:
                 going = self._publish_event(self._events, link, *event)
             else:
                 break
@@ -172,11 +172,11 @@ class MqttOutput:
 
     @property
     def _under_way(self) -> int:
-        return self._outbox.under_way + len(self._events_under_way)
+        return self._outbox.under_way + (0 if self._events is None else self._events.under_way)
 
     @property
     def _waiting(self) -> int:
-        return self._outbox.waiting + (0 if self._events is None else self._events.statistics().spooled)
+        return self._outbox.waiting + (0 if self._events is None else self._events.waiting)
 
     def _publish(self, link: Link, message: Publication) -> bool:
         """Send what the outbox gave; False when the link is going."""
@@ -188,7 +188,7 @@ class MqttOutput:
         self._sent += number is not None
         return number is not None
 
-    def _publish_event(self, events: EventDelivery, link: Link, entry: Entry, message: Publication) -> bool:
+    def _publish_event(self, events: EventLane, link: Link, entry: Entry, message: Publication) -> bool:
         """Send an event; False when the link is going."""
         if not self._fits(link, message):
             events.too_large(entry)
@@ -196,7 +196,7 @@ class MqttOutput:
         number = link.publish(message.topic, message.payload, qos=1, retain=False)
         if number is None:
             return False
-        self._events_under_way[number] = entry
+        events.sent(number, entry)
         self._sent += 1
         return True
 
@@ -204,7 +204,7 @@ class MqttOutput:
         size = len(message.payload) + len(message.topic.encode()) + _HEADER_BYTES
         if size <= link.limits.packet_bytes:
             return True
-        self._deny(message.topic, f"{size} bytes, and the broker takes {link.limits.packet_bytes}")
+        self._standing.refuses(message.topic, f"{size} bytes, and the broker takes {link.limits.packet_bytes}")
         return False
 
     async def _run(self) -> None:
@@ -213,8 +213,7 @@ class MqttOutput:
             try:
                 link = await self._connect()
             except BrokerError as error:
-                code = "broker_refused" if isinstance(error, BrokerRefused) else "broker_unreachable"
-                self._tell(BrokerStatus(connected=False, code=code, message=error.message))
+                self._standing.not_reached(error)
             else:
                 steady = await self._serve(link)
                 # A link that breaks again and again counts as a failure, or two clients with one id would throw
@@ -231,11 +230,7 @@ class MqttOutput:
         await asyncio.wait([link.lost])
         self._detach()
         steady = monotonic() - began > _STEADY_S
-        self._broken_at_once = 0 if steady else self._broken_at_once + 1
-        message = f"the broker at {self._connection.url} is gone: {link.lost.result()}"
-        if self._broken_at_once >= _SUSPICIOUS:
-            message += f"; again and again: does another client use the id {self._connection.client_id!r}?"
-        self._tell(BrokerStatus(connected=False, code="broker_unreachable", message=message))
+        self._standing.lost(link.lost.result(), steady=steady)
         return steady
 
     async def _connect(self) -> Link:
@@ -255,16 +250,14 @@ class MqttOutput:
     def _attach(self, link: Link) -> None:
         self._link = link
         self._connections += 1
-        self._denied.clear()
         link.subscribe(self._topics.subscriptions())
         self._outbox.put_state(self._topics.availability, _ONLINE)
-        self._tell_connected()
+        self._standing.connected()
         self._pump()
 
     def _detach(self) -> None:
         self._link = None
         self._outbox.link_lost()
-        self._events_under_way.clear()
         if self._events is not None:
             self._events.link_lost()
 
@@ -279,53 +272,16 @@ class MqttOutput:
 
     def _acknowledged(self, number: int, refusal: str | None) -> None:
         topic: str | None
-        if self._events is not None and (entry := self._events_under_way.pop(number, None)) is not None:
+        if self._events is not None and (entry := self._events.acknowledged(number, refusal)) is not None:
             topic = self._topics.events(entry.camera)
-            if refusal is None:
-                self._events.acknowledged(entry)
-            else:
-                self._events.put_back(entry)
-                self._hold_events()
         else:
             message = self._outbox.acknowledged(number)
             topic = None if message is None else message.topic
         if topic is not None and refusal is not None:
-            self._deny(topic, refusal)
-        elif topic in self._denied:
-            self._denied.remove(topic)
-            if not self._denied:
-                self._tell_connected()
+            self._standing.refuses(topic, refusal)
+        elif topic is not None:
+            self._standing.takes(topic)
         self._pump()
-
-    def _hold_events(self) -> None:
-        """Leave events alone for a while: an ACL that forbids them now may be mended before they are too old."""
-        if not self._events_held:
-            self._events_held = True
-            asyncio.get_running_loop().call_later(self._pace.longest_delay_s / 2, self._release_events)
-
-    def _release_events(self) -> None:
-        self._events_held = False
-        self._pump()
-
-    def _deny(self, topic: str, reason: str) -> None:
-        if topic in self._denied:
-            return
-        self._denied.add(topic)
-        message = f"the broker at {self._connection.url} does not take {topic}: {reason}"
-        self._tell(BrokerStatus(connected=True, code="broker_refused", message=message))
-
-    def _tell_connected(self) -> None:
-        self._tell(BrokerStatus(connected=True, code=None, message=f"connected to {self._connection.url}"))
-
-    def _tell(self, status: BrokerStatus) -> None:
-        if status == self.status:
-            return
-        self.status = status
-        level = logging.INFO if status.code is None else logging.WARNING
-        journal = {"EDGEDET_COMPONENT": "broker", **({"EDGEDET_CODE": status.code} if status.code else {})}
-        _LOG.log(level, "%s%s", status.message[:1].upper(), status.message[1:], extra=journal)
-        if self._on_status is not None:
-            self._on_status(status)
 
 
 def _log_a_crash(task: asyncio.Task[None]) -> None:
