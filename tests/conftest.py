@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from scripted_camera import Script
 from skip_policy import DATA_VARIABLE, SkipPolicy, load_allowed
 from software_edgetpu.library import SoftwareEdgeTpu, build, compiler
 
@@ -53,3 +54,11 @@ def built_edgetpu(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def edgetpu(built_edgetpu: Path, tmp_path: Path) -> SoftwareEdgeTpu:
     """A software Edge TPU of this test's own, with one device on USB."""
     return SoftwareEdgeTpu(built_edgetpu, tmp_path)
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
+    """What the next scripted Picamera2 of this test and its children does."""
+    file = tmp_path / "script.json"
+    monkeypatch.setenv("EDGEDET_SCRIPTED_CAMERA", str(file))
+    return Script(file)

@@ -18,11 +18,11 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from integration.subscribed import PATIENCE_S, Subscribed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-
-PATIENCE_S = 20.0
 
 
 def find_program(name: str) -> str:
@@ -162,40 +162,23 @@ class Received:
     at_ns: int
 
 
-class Subscriber:
+class Subscriber(Subscribed):
     """Another program on the same broker: keeps what it hears, in order, and publishes commands."""
 
     def __init__(
         self, port: int, *, topic: str = "#", username: str = "", password: str = "", tls: ssl.SSLContext | None = None
     ) -> None:
         self.messages: list[Received] = []
-        self._port = port
-        self._topic = topic
-        self._ready = False
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-        self._client.reconnect_delay_set(1, 1)
+        client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         if username:
-            self._client.username_pw_set(username, password)
+            client.username_pw_set(username, password)
         if tls is not None:
-            self._client.tls_set_context(tls)
-        self._client.on_connect = self._connected
-        self._client.on_subscribe = self._subscribed
-        self._client.on_message = self._heard
+            client.tls_set_context(tls)
+        super().__init__(client, port, topic)
 
-    def __enter__(self) -> Self:
-        self._client.connect("127.0.0.1", self._port)
-        self._client.loop_start()
-        deadline = time.monotonic() + PATIENCE_S
-        while not self._ready:
-            assert time.monotonic() < deadline, "the subscriber was not let in"
-            time.sleep(0.005)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+    def heard(self, message: paho.MQTTMessage) -> None:
+        now = time.monotonic_ns()
+        self.messages.append(Received(message.topic, bytes(message.payload), message.retain, now))
 
     def of(self, topic: str) -> list[bytes]:
         """Payloads of one topic, oldest first."""
@@ -210,17 +193,7 @@ class Subscriber:
         await eventually(holds, lambda: f"heard: {[(m.topic, m.payload[:60]) for m in self.messages[-20:]]}")
 
     def publish(self, topic: str, payload: bytes | str, *, retain: bool = False) -> None:
-        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(PATIENCE_S)
-
-    def _connected(self, client: paho.Client, *_: object) -> None:
-        client.subscribe(self._topic, qos=1)
-
-    def _subscribed(self, *_: object) -> None:
-        self._ready = True
-
-    def _heard(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
-        now = time.monotonic_ns()
-        self.messages.append(Received(message.topic, bytes(message.payload), message.retain, now))
+        self.client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(PATIENCE_S)
 
 
 async def eventually(holds: Callable[[], bool], describe: Callable[[], str] = str) -> None:

@@ -1,8 +1,9 @@
-"""The daemon on a software Edge TPU, against a real broker."""
+"""What several of these tests run against: a real broker, a folder as the doctor looks at it, a software Edge TPU."""
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,23 @@ from integration.watched import DEADLINE_S, FPS, Start, Watched
 from software_edgetpu.compiled import compiled_from
 from software_edgetpu.library import SoftwareEdgeTpu
 from software_edgetpu.twin import Twin
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """One that lets everybody in."""
+    with Broker(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where other users may look, too: pytest's own folders are closed to them."""
+    with tempfile.TemporaryDirectory(prefix="doctor-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        (path / "root").mkdir()
+        yield path
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from paho.mqtt.properties import Properties
 
 from edgedet.outputs.payloads import json_schema
 from integration.broker import Broker
+from integration.subscribed import PATIENCE_S, Subscribed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(__file__).with_name("delivery_process.py")
 WINDOW = 20
-PATIENCE_S = 20.0
 
 
 class RememberingBroker(Broker):
@@ -52,7 +52,7 @@ class RememberingBroker(Broker):
         await asyncio.sleep(0.2)
 
 
-class Listener:
+class Listener(Subscribed):
     """A subscriber with a session that outlives its connection: keeps every event that it hears, in order.
 
     One that acknowledges nothing (`qos` 0) hears all that a killed broker has written: where acknowledgements lie
@@ -60,42 +60,17 @@ class Listener:
     """
 
     def __init__(self, port: int, *, host: str = "127.0.0.1", qos: int = 1) -> None:
-        self._qos = qos
         self.events: list[dict[str, Any]] = []
-        self._port, self._host = port, host
-        self._ready = False
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id="listener", protocol=MQTTProtocolVersion.MQTTv5
-        )
-        self._client.reconnect_delay_set(1, 1)
-        self._client.on_connect = self._connected
-        self._client.on_subscribe = self._subscribed
-        self._client.on_message = self._heard
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id="listener", protocol=MQTTProtocolVersion.MQTTv5)
+        super().__init__(client, port, "edgedet/pi/+/events", host=host, qos=qos)
 
     def __enter__(self) -> Self:
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 3600
-        self._client.connect(self._host, self._port, clean_start=False, properties=properties)
-        self._client.loop_start()
-        deadline = time.monotonic() + PATIENCE_S
-        while not self._ready:
-            assert time.monotonic() < deadline, "the listener was not let in"
-            time.sleep(0.01)
+        self.connect(clean_start=False, properties=properties)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _connected(self, client: paho.Client, *_: object) -> None:
-        client.subscribe("edgedet/pi/+/events", qos=self._qos)
-
-    def _subscribed(self, *_: object) -> None:
-        self._ready = True
-
-    def _heard(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
+    def heard(self, message: paho.MQTTMessage) -> None:
         self.events.append(json.loads(message.payload))
 
     def camera(self, name: str) -> list[dict[str, Any]]:

@@ -30,13 +30,6 @@ SLACK_S = 0.5
 
 
 @pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
-    file = tmp_path / "script.json"
-    monkeypatch.setenv("EDGEDET_SCRIPTED_CAMERA", str(file))
-    return Script(file)
-
-
-@pytest.fixture
 def daemon(script: Script, tmp_path: Path) -> Iterator[Watched]:
     """With a drawn camera `porch` and a scripted picamera2 `gate`, both of which watch."""
     python = scripted_camera.interpreter(tmp_path)

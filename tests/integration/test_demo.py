@@ -13,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -116,12 +116,6 @@ def test_in_a_minute_every_promise_is_put_to_the_test_and_kept() -> None:
     assert "not shown" not in summary
     assert re.search(r"what is there is found: truth [\d,]+, found [\d,]+, false [\d,]+", summary)
     assert re.search(r"blind after [\d.]+ s, objects/all stays [1-9]", summary)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
 
 
 def test_on_somebodys_broker_it_is_a_guest_that_leaves_nothing_behind(broker: Broker) -> None:

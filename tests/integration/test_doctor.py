@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,16 +25,6 @@ from software_edgetpu.compiled import compiled_from
 
 NOBODY = Account("nobody", 65534, frozenset({65534}))
 as_root_only = pytest.mark.skipif(os.geteuid() != 0, reason="what belongs to other users is for root only")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Where other users may look, too: pytest's own folders are closed to them."""
-    with tempfile.TemporaryDirectory(prefix="doctor-") as name:
-        path = Path(name)
-        path.chmod(0o755)
-        (path / "root").mkdir()
-        yield path
 
 
 def write(

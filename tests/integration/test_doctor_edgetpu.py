@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,16 +23,6 @@ from software_edgetpu.twin import Twin
 
 NOBODY = Account("nobody", 65534, frozenset({65534}))
 PATIENCE_S = 15.0
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Where other users may look, too: pytest's own folders are closed to them."""
-    with tempfile.TemporaryDirectory(prefix="doctor-") as name:
-        path = Path(name)
-        path.chmod(0o755)
-        (path / "root").mkdir()
-        yield path
 
 
 @pytest.fixture

@@ -23,12 +23,6 @@ BASE = "edgedet/dev"
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
 def config(broker: Broker, edgetpu: SoftwareEdgeTpu, tmp_path: Path) -> Iterator[Path]:
     """A daemon's configuration; the Edge TPU computes what the bundled model does."""
     shutil.copy(BUNDLED_MODEL, tmp_path / "demo.tflite")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from edgedet.outputs.payloads import json_schema
@@ -34,12 +32,6 @@ cameras:
     lines:
       middle: {from: [0.5, 1.0], to: [0.5, 0.0]}
 """
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
 
 
 def config_of(folder: Path, broker: Broker, *, snapshots: bool = False) -> Path:

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -221,12 +220,6 @@ def test_a_file_that_somebody_put_there_by_hand_is_listed_whatever_it_is(home: H
     (home.models / "junk.tflite").write_bytes(b"junk")
     assert home.listed()["junk"]["width"] is None
     assert home.listed()["junk"]["about"] == "put there by hand"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
 
 
 def fresh(folder: Path, port: int, model: str = "auto") -> Path:

@@ -18,7 +18,6 @@ from integration.broker import Broker, Subscriber, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
 TOPICS = Topics("pi")
 DETECT = f"{TOPICS.base}/porch/detect/set"
@@ -36,12 +35,6 @@ class Daemon:
 
     async def refused(self, count: int) -> None:
         await eventually(lambda: self.output.statistics().commands_refused >= count)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
 
 
 @pytest.fixture

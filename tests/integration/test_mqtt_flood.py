@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from edgedet.settings.model_choice import BUNDLED_MODEL
 from integration.broker import Broker, Subscriber
@@ -34,12 +31,6 @@ client.publish(topics[0], b"x" * 10_000_000, qos=1).wait_for_publish(20)
 client.disconnect()
 client.loop_stop()
 """
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
 
 
 async def test_a_thousand_junk_messages_a_second_hold_up_no_frame(broker: Broker, tmp_path: Path) -> None:

@@ -23,17 +23,10 @@ from edgedet.types import Box, Event, EventKind
 from integration.broker import Broker, Subscriber, eventually, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 TOPICS = Topics("pi")
 QUICK = Pace(first_delay_s=0.05, longest_delay_s=0.2, answer_s=5.0)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
 
 
 def connection(port: int, *, username: str | None = None, password: str | None = None) -> Connection:

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 import scripted_camera
 from edgedet.settings.model_choice import BUNDLED_MODEL
 from integration.broker import Broker, Subscriber
 from integration.edgedet_process import RunningDaemon
 from scripted_camera import Script
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
-    file = tmp_path / "script.json"
-    monkeypatch.setenv("EDGEDET_SCRIPTED_CAMERA", str(file))
-    return Script(file)
 
 
 def write_config(folder: Path, port: int) -> Path:

@@ -16,12 +16,6 @@ from integration.edgedet_process import RunningDaemon
 SYNTHETIC = "{type: synthetic, size: [320, 240], fps: 10}"
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
-
-
 class Configured:
     """A daemon with its configuration file."""
 

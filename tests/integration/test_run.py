@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,6 @@ from integration.edgedet_process import RunningDaemon, run_edgedet
 from rtsp import serving
 
 LIVE = "{type: synthetic, size: [320, 240], fps: 20}"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
 
 
 def write_config(folder: Path, port: int, *, source: str = LIVE, camera: str = "", detector: str = "") -> Path:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -16,9 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
 
+from camera_workers import first_frame
 from edgedet.app.objects import ObjectWatch
 from edgedet.app.snapshots import SnapshotKeeper, SnapshotRules
 from edgedet.app.telling import EventTeller
@@ -43,6 +40,7 @@ from edgedet.types import (
 )
 from edgedet.workers.camera import CameraSpec, CameraWorker
 from edgedet.workers.frame import Frame
+from jpegs import decoded
 
 FPS = 5.0
 BOX = Box(0.4, 0.3, 0.6, 0.7)
@@ -60,10 +58,6 @@ def keeper(sent: list[Publication], files: SnapshotFiles | None = None, **rules:
     return SnapshotKeeper("porch", SnapshotRules(**rules), files, Topics("pi"), sent.append)
 
 
-def decoded(jpeg: bytes) -> NDArray[np.uint8]:
-    return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
-
-
 def track(number: int = 1) -> Track:
     return Track(number, "person", 0, 0.8, BOX, True, 0, 0, 0)
 
@@ -78,18 +72,6 @@ def shown(frame: Frame) -> Seen:
 
 def life_of(track_id: int) -> str:
     return f"life-{track_id}"
-
-
-@asynccontextmanager
-async def first_frame(wanted: CameraSpec) -> AsyncIterator[tuple[CameraWorker, Frame]]:
-    async with CameraWorker(wanted) as camera:
-        frames = camera.frames()
-        frame = await anext(frames)
-        try:
-            yield camera, frame
-        finally:
-            frame.release()
-            await frames.aclose()
 
 
 class Told:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from edgedet.settings.model_choice import BUNDLED_MODEL
 from integration.broker import Broker, Subscriber, eventually
 from integration.edgedet_process import RunningDaemon
+from jpegs import decoded
 
 BASE = "edgedet/dev/street"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
 
 
 def config_of(folder: Path, broker: Broker, camera: str) -> Path:
@@ -53,7 +45,7 @@ def codes(heard: Subscriber) -> set[str]:
 
 def pictures(heard: Subscriber) -> list[NDArray[np.uint8]]:
     payloads = [message.payload for message in heard.messages if message.topic.startswith(f"{BASE}/snapshot/")]
-    return [np.asarray(Image.open(io.BytesIO(payload)).convert("RGB")) for payload in payloads]
+    return [decoded(payload) for payload in payloads]
 
 
 async def test_a_masked_area_is_black_in_every_picture_that_leaves_the_device(broker: Broker, tmp_path: Path) -> None:

@@ -22,12 +22,6 @@ from integration.edgedet_process import RunningDaemon, run_edgedet
 PATIENCE_S = 20.0
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
-
-
 class Watching:
     """`edgedet watch` at work; its output is read from a file or from a terminal."""
 

@@ -29,13 +29,6 @@ STALL_S = 3.0
 
 
 @pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
-    file = tmp_path / "script.json"
-    monkeypatch.setenv("EDGEDET_SCRIPTED_CAMERA", str(file))
-    return Script(file)
-
-
-@pytest.fixture
 def spec(camera_spec: CameraSpec, tmp_path: Path) -> CameraSpec:
     python = scripted_camera.interpreter(tmp_path)
     source = {"type": "picamera2", "size": [640, 360], "fps": 30.0, "python": python}

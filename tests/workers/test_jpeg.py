@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image
 
+from camera_workers import first_frame
 from edgedet.errors import WorkerError, WorkerLost
 from edgedet.outputs.drawing import picture_of
 from edgedet.types import Box, PixelFormat
 from edgedet.workers.camera import CameraSpec, CameraWorker
-from edgedet.workers.frame import Frame
 from edgedet.workers.jpeg import SMALLEST_CROP, NoEncoder, encode
 from edgedet.workers.pictures import (
     PictureOrder,
@@ -30,13 +26,10 @@ from edgedet.workers.pictures import (
     pack_request,
     unpack_request,
 )
+from jpegs import decoded
 
 LIVE = {"type": "synthetic", "fps": 50.0, "size": [320, 240]}
 GREEN = (0, 255, 0)
-
-
-def decoded(jpeg: bytes) -> NDArray[np.uint8]:
-    return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
 
 
 def i420(width: int, height: int, luma: int = 120, u: int = 128, v: int = 128) -> NDArray[np.uint8]:
@@ -47,18 +40,6 @@ def i420(width: int, height: int, luma: int = 120, u: int = 128, v: int = 128) -
 
 def request(width: int, height: int, order: PictureOrder, layout: PixelFormat = PixelFormat.I420) -> PictureRequest:
     return PictureRequest(1, 0, layout, width, height, order)
-
-
-@asynccontextmanager
-async def first_frame(spec: CameraSpec) -> AsyncIterator[tuple[CameraWorker, Frame]]:
-    async with CameraWorker(spec) as camera:
-        frames = camera.frames()
-        frame = await anext(frames)
-        try:
-            yield camera, frame
-        finally:
-            frame.release()
-            await frames.aclose()
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 48), (65, 49), (1, 1), (3, 2)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from dataclasses import replace
@@ -11,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 import scripted_camera
 from clips import write_clip
@@ -20,6 +18,7 @@ from edgedet.outputs.drawing import picture_of
 from edgedet.types import PixelFormat
 from edgedet.workers.camera import CameraSpec, CameraWorker
 from edgedet.workers.pictures import PictureOrder
+from jpegs import decoded
 from scripted_camera import Script
 
 WITHOUT_ENCODER = """
@@ -38,7 +37,7 @@ async def picture_and_view(spec: CameraSpec) -> tuple[NDArray[np.int64], NDArray
         future = frame.jpeg(PictureOrder(quality=95))
         assert future is not None
         assert frame.full is not None
-        picture = np.asarray(Image.open(io.BytesIO(await future)).convert("RGB")).astype(int)
+        picture = decoded(await future).astype(int)
         view = np.asarray(picture_of(frame.full, frame.pixel_format, frame.stamp.width, frame.stamp.height)).astype(int)
         layout = frame.pixel_format
         frame.release()
