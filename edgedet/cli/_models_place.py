@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgedet.settings.default_file import DEFAULT_PATH, may_be_read
 from edgedet.settings.model_choice import installed_models
 
-_CONFIG = Path("/etc/edgedet/edgedet.yaml")
 _SERVICE_STATE = Path("/var/lib/edgedet")
 
 
@@ -21,8 +21,8 @@ def state_dir_of(config: Path | None) -> Path:
     """
     from edgedet.settings import Settings, load_settings, state_dir
 
-    if config is None and os.access(_CONFIG, os.R_OK):
-        config = _CONFIG
+    if config is None and may_be_read(DEFAULT_PATH):
+        config = DEFAULT_PATH
     # Not checked: where nothing is configured, nothing but the state directory's default is asked of it.
     settings = Settings.model_construct(state_dir=None) if config is None else load_settings(config).settings
     return state_dir(settings)

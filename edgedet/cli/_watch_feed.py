@@ -110,7 +110,7 @@ async def _answered(answer: asyncio.Future[str | None], connection: Connection) 
             f"{connection.url} does not answer within {_ANSWER_S:.0f} s", hint="Is that an MQTT broker?"
         ) from None
     if refusal is not None:
-        hint = "Give the user in the URL, mqtt://USER@HOST, and the password in EDGEDET_MQTT_PASSWORD."
+        hint = "Give the daemon's configuration, -c FILE; or --url mqtt://USER@HOST, and EDGEDET_MQTT_PASSWORD."
         raise BrokerError(f"{connection.url} refuses the connection: {refusal}", hint=hint)
 
 
@@ -123,10 +123,12 @@ def _connect(client: paho.Client, connection: Connection) -> None:
     except BrokerError:
         raise
     except ssl.SSLCertVerificationError as error:
-        hint = "Give the certificate that signed it with --ca-file."
+        hint = "Give the certificate that signed it with --ca-file, or as mqtt.tls.ca_file."
         raise BrokerError(
             f"the certificate of {connection.url} does not hold: {error.verify_message}", hint=hint
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise BrokerError(f"no broker at {connection.url}: {reason}", hint="Say where it is with --url.") from None
+        raise BrokerError(
+            f"no broker at {connection.url}: {reason}", hint="Say where it is with --url, or -c FILE."
+        ) from None

@@ -36,7 +36,7 @@ def _head(watched: Watched, broker: str, trouble: str, now: str) -> Text:
     if trouble:
         head.append(f"\n{trouble}; what is below was said before", "bold red")
     elif not count:
-        head.append("\nNothing is published here yet.", "yellow")
+        head.append("\nNothing is published here yet, or not to this user.", "yellow")
     return head
 
 

@@ -18,6 +18,7 @@ import click
 from edgedet.errors import ConfigError, EdgedetError, ExitCode
 from edgedet.service.journal import Kind, fields, goes_to_journal
 from edgedet.service.notify import Notifier
+from edgedet.settings.default_file import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from edgedet.app.daemon import Daemon
@@ -34,7 +35,7 @@ _SUM_UP_S = 5.0
     "-c",
     "--config",
     type=click.Path(path_type=Path),
-    default=Path("/etc/edgedet/edgedet.yaml"),
+    default=DEFAULT_PATH,
     show_default=True,
     help="The configuration.",
 )

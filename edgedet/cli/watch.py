@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgedet.cli._watch_broker import LOCAL, broker_of
 from edgedet.errors import UsageError
-from edgedet.settings.broker import BrokerAddress, parse_broker_url
+from edgedet.settings.default_file import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from edgedet.cli._watch_devices import Watched
@@ -27,43 +28,31 @@ _NAME = re.compile(r"[a-z0-9_-]{1,32}")
 @click.command(
     epilog="\b\nExamples:\n"
     "  edgedet watch\n"
-    "  edgedet watch --url mqtt://homeassistant.local --device porch-pi\n"
+    "  edgedet watch -c edgedet.yaml --device porch-pi\n"
     "  EDGEDET_MQTT_PASSWORD=… edgedet watch --url mqtts://me@broker.example\n"
-    "\nExit status: 1 no broker, 130 ended with Ctrl-C."
+    "\nExit status: 1 no broker, 78 wrong configuration, 130 ended with Ctrl-C."
 )
-@click.option("--url", default="mqtt://localhost:1883", show_default=True, help="The broker; mqtts:// for TLS.")
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path), metavar="FILE",
+    help="The configuration whose mqtt says broker, user, password, TLS and topic prefix.  "
+    f"[default: {DEFAULT_PATH} where it may be read, unless --url is given]",
+)  # fmt: skip
+@click.option("--url", help=f"The broker; mqtts:// for TLS.  [default: the configuration's, else {LOCAL}]")
 @click.option("--device", help="Only this one.  [default: all]")
-@click.option("--prefix", default="edgedet", show_default=True, help="mqtt.topic_prefix of the devices.")
+@click.option("--prefix", help="mqtt.topic_prefix of the devices.  [default: the configuration's, else edgedet]")
 @click.option("--ca-file", type=click.Path(path_type=Path), help="Certificate to trust, PEM.  [default: the system's]")
-def command(url: str, device: str | None, prefix: str, ca_file: Path | None) -> None:
+def command(config: Path | None, url: str | None, device: str | None, prefix: str | None, ca_file: Path | None) -> None:
     """Show what devices publish: availability, health, cameras with rates and counts, and the last events.
 
-    A live table on a terminal; elsewhere a line for each change. The password comes from EDGEDET_MQTT_PASSWORD, or
-    from the URL, which other users of this machine can see.
+    A live table on a terminal; elsewhere a line for each change. A password comes from EDGEDET_MQTT_PASSWORD, the
+    configuration, or the URL, which other users of this machine can see.
     """
     if device is not None and not _NAME.fullmatch(device):
         raise UsageError(f"{device[:40]!r} is no name of a device", hint="Names are 1 to 32 of a-z, 0-9, - and _.")
-    if not prefix or re.search(r"[+#\x00-\x1f]", prefix):
+    if prefix is not None and (not prefix or re.search(r"[+#\x00-\x1f]", prefix)):
         raise UsageError(f"{prefix[:40]!r} cannot begin a topic", hint="Give mqtt.topic_prefix of the devices.")
-    try:
-        address = parse_broker_url(url)
-    except ValueError as error:
-        raise UsageError(f"--url: {error}") from None
-    asyncio.run(_watch(_connection(address, ca_file), prefix, device))
-
-
-def _connection(address: BrokerAddress, ca_file: Path | None) -> Connection:
-    from edgedet.outputs.connection import Connection
-
-    return Connection(
-        host=address.host,
-        port=address.port,
-        tls=address.tls,
-        username=address.username,
-        password=address.password or os.environ.get("EDGEDET_MQTT_PASSWORD") or None,
-        ca_file=None if ca_file is None else str(ca_file),
-        client_id=f"edgedet-watch-{os.getpid():x}-{time.time_ns() & 0xFFFF:x}",
-    )
+    connection, configured = broker_of(config, url, ca_file)
+    asyncio.run(_watch(connection, prefix or configured, device))
 
 
 async def _watch(connection: Connection, prefix: str, device: str | None) -> None:

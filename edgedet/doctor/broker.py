@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import re
 import shlex
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgedet.app import composition
+from edgedet.app.service_broker import CREDENTIAL, connection_beside
 from edgedet.doctor.asking import ask
 from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
 from edgedet.errors import BrokerError, ConfigError
@@ -31,8 +30,6 @@ SUBJECT = "broker"
 _PATIENCE_S = 8.0
 _RESOLVE_S = 3.0
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
-_CREDENTIAL = Path("etc/edgedet/mqtt-password")
-"""What the unit hands to the daemon as a credential."""
 _READ = 4
 
 
@@ -44,14 +41,14 @@ def examine(situation: Situation) -> Iterator[Finding]:
         return
     mqtt, device = loaded.settings.mqtt, device_name(loaded.settings)
     try:
-        connection = _connection(situation, mqtt, device)
+        connection = connection_beside(mqtt, f"{device}-doctor", situation.root)
     except ConfigError as error:
         yield problem(SUBJECT, error.message, error.hint, _write_password(situation, mqtt))
         return
     unreadable = _unreadable(mqtt, situation.account)
     if unreadable is not None:
         yield unreadable
-    secret = situation.root / _CREDENTIAL
+    secret = situation.root / CREDENTIAL
     if connection.password is None and _is_closed(secret):
         command = f"sudo edgedet doctor -c {shlex.quote(str(situation.config))}"
         yield warning(SUBJECT, f"not tried: {secret} may not be read by this user", "", command)
@@ -75,18 +72,6 @@ def examine(situation: Situation) -> Iterator[Finding]:
         message = f"{connection.url} lets {user!r} in and does not let it publish below {topics.base}: {refused}"
         advice = "The broker's ACL must allow it; config/examples/mosquitto.acl has all that edgedet needs."
         yield problem(SUBJECT, message, advice, _allow(situation, user, topics.base))
-
-
-def _connection(situation: Situation, mqtt: MqttSettings, device: str) -> Connection:
-    # The daemon's own id would throw the daemon out.
-    connection = composition.broker_connection(mqtt, f"{device}-doctor")
-    if connection.password is not None:
-        return connection
-    try:
-        password = (situation.root / _CREDENTIAL).read_text("utf-8").partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError):
-        return connection
-    return dataclasses.replace(connection, password=password or None)
 
 
 def _is_closed(secret: Path) -> bool:
@@ -136,7 +121,7 @@ async def _publish_once(connection: Connection, topic: str, limit_s: float) -> s
 
 def _write_password(situation: Situation, mqtt: MqttSettings) -> str:
     """Takes the password from the keyboard, so that it stands in no shell's history; Ctrl-D ends it."""
-    file = mqtt.password_file or situation.root / _CREDENTIAL
+    file = mqtt.password_file or situation.root / CREDENTIAL
     path, owner = shlex.quote(str(file)), situation.account.name if mqtt.password_file else "root"
     return as_root(f"install -D -m 600 -o {owner} /dev/stdin {path}")
 

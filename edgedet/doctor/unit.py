@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from edgedet.doctor.asking import ask
 from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
 from edgedet.errors import ExitCode
+from edgedet.settings.default_file import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from edgedet.doctor.situation import Situation
@@ -66,7 +67,7 @@ def _failed(situation: Situation, known: dict[str, str]) -> Finding:
     status = known.get("ExecMainStatus", "")
     restart = as_root(f"systemctl reset-failed {UNIT}", f"systemctl restart {UNIT}")
     if status == str(int(ExitCode.CONFIG)):
-        file = shlex.quote(str(situation.config or "/etc/edgedet/edgedet.yaml"))
+        file = shlex.quote(str(situation.config or DEFAULT_PATH))
         advice = "Mend what the check names first; a wrong configuration is not tried again by itself."
         message = f"{UNIT} has stopped because its configuration is wrong"
         return problem(SUBJECT, message, advice, f"{as_asked(f'edgedet check -c {file}')} && {restart}")

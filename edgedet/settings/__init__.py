@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgedet.settings.broker import BrokerAddress, parse_broker_url
     from edgedet.settings.camera import CameraSettings, DetectSettings
+    from edgedet.settings.default_file import DEFAULT_PATH
     from edgedet.settings.defaults import device_name, machine_identifier, mqtt_password, state_dir
-    from edgedet.settings.loader import DEFAULT_PATH, Loaded, load_settings, migrate
+    from edgedet.settings.loader import Loaded, load_settings, migrate
     from edgedet.settings.model_choice import ModelChoice, choice_of_path, resolve_model
     from edgedet.settings.schema import DetectorSettings, MqttSettings, Settings
 
@@ -26,11 +27,11 @@ _HOMES = {
     "parse_broker_url": "broker",
     "CameraSettings": "camera",
     "DetectSettings": "camera",
+    "DEFAULT_PATH": "default_file",
     "device_name": "defaults",
     "machine_identifier": "defaults",
     "mqtt_password": "defaults",
     "state_dir": "defaults",
-    "DEFAULT_PATH": "loader",
     "Loaded": "loader",
     "load_settings": "loader",
     "migrate": "loader",
@@ -47,11 +48,11 @@ __all__ = [  # noqa: RUF022 - as in _HOMES, by the file that they live in
     "parse_broker_url",
     "CameraSettings",
     "DetectSettings",
+    "DEFAULT_PATH",
     "device_name",
     "machine_identifier",
     "mqtt_password",
     "state_dir",
-    "DEFAULT_PATH",
     "Loaded",
     "load_settings",
     "migrate",

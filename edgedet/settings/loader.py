@@ -21,8 +21,6 @@ from edgedet.settings.schema import VERSION, Settings
 from edgedet.settings.secrecy import exposed_passwords
 from edgedet.settings.wanted import Slot
 
-DEFAULT_PATH = Path("/etc/edgedet/edgedet.yaml")
-
 
 @dataclass(frozen=True, slots=True)
 class Loaded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from edgedet.outputs.connection import Connection
 from edgedet.outputs.mqtt import MqttOutput
 from edgedet.outputs.pace import Pace
 from edgedet.outputs.topics import Topics
-from integration.broker import Broker, Tls, eventually, find_program
+from integration.broker import Broker, Subscriber, Tls, eventually, find_program
 
 TOPICS = Topics("pi")
 
@@ -120,6 +121,26 @@ async def test_a_broker_that_asks_who_we_are_lets_us_in_with_our_certificate_and
         output = await status_of(to(broker, ca_file=str(authority.certificate)))
         assert output.status.code is not None
         assert output.statistics().sent == 0
+
+
+@pytest.mark.parametrize("tls", ["ca_file: {authority}", "insecure_skip_verify: true"])
+def test_watch_believes_a_broker_as_the_configuration_has_it(
+    broker: Broker, authority: Authority, tmp_path: Path, tls: str
+) -> None:
+    config = tmp_path / "edgedet.yaml"
+    config.write_text(
+        f"version: 1\nmqtt: {{url: '{broker.url}', tls: {{{tls.format(authority=authority.certificate)}}}}}\n"
+        "cameras: {street: {source: {type: synthetic}}}\n"
+    )
+    with (
+        Subscriber(broker.port, tls=ssl.create_default_context(cafile=str(authority.certificate))) as somebody,
+        subprocess.Popen([sys.executable, "-m", "edgedet", "watch", "-c", config], stdout=subprocess.PIPE) as child,
+    ):
+        somebody.publish("edgedet/north/availability", "online", retain=True)
+        assert child.stdout is not None
+        assert child.stdout.readline().endswith(b" north online\n")
+        child.send_signal(signal.SIGINT)
+        assert child.wait(20.0) == 130
 
 
 def test_the_certificates_that_the_system_trusts_are_trusted(broker: Broker, authority: Authority) -> None:

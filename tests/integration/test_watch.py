@@ -49,18 +49,27 @@ class Watching:
 
 @contextlib.contextmanager
 def watching(port: int, folder: Path, *options: str, terminal: bool = False) -> Iterator[Watching]:
-    command = [sys.executable, "-m", "edgedet", "watch", "--url", f"mqtt://127.0.0.1:{port}", *options]
+    with running("--url", f"mqtt://127.0.0.1:{port}", *options, folder=folder, terminal=terminal) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def running(
+    *options: str | Path, folder: Path, terminal: bool = False, environment: dict[str, str] | None = None
+) -> Iterator[Watching]:
+    command = [sys.executable, "-m", "edgedet", "watch", *map(str, options)]
+    variables = {**os.environ, **(environment or {})}
     if terminal:
         ours, theirs = pty.openpty()
         os.set_blocking(ours, False)
-        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
-        child = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environment)
+        variables |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
+        child = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=variables)
         os.close(theirs)
         found = Watching(child, ours)
     else:
         out = folder / "out"
         with out.open("wb") as stream:
-            child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+            child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=variables)
         found = Watching(child, out)
     try:
         yield found
@@ -171,6 +180,60 @@ def test_a_broker_that_refuses_says_so(tmp_path: Path) -> None:
     assert done.code == 1
     assert "refuses the connection: not authorized" in done.err
     assert "wrong-one" not in done.err
+
+
+@pytest.fixture
+def closed_broker(tmp_path: Path) -> Iterator[Broker]:
+    """One that lets nobody in without a password."""
+    with Broker(tmp_path, users={"me": "right-one"}) as running:
+        yield running
+
+
+def write_configuration(broker: Broker, folder: Path, password: str) -> Path:
+    (folder / "password").write_text(f"{password}\n")
+    config = folder / "edgedet.yaml"
+    config.write_text(
+        "version: 1\n"
+        f"mqtt: {{url: '{broker.url}', username: me, password_file: password, topic_prefix: house/edgedet}}\n"
+        "cameras: {street: {source: {type: synthetic}}}\n"
+    )
+    return config
+
+
+async def test_a_configuration_gets_in_where_a_password_is_asked_for(closed_broker: Broker, tmp_path: Path) -> None:
+    config = write_configuration(closed_broker, tmp_path, "right-one")
+    with (
+        Subscriber(closed_broker.port, username="me", password="right-one") as somebody,
+        running("-c", config, folder=tmp_path) as watch,
+    ):
+        somebody.publish("house/edgedet/north/availability", "online", retain=True)
+        somebody.publish("edgedet/south/availability", "online", retain=True)
+        await watch.shows("north online")
+        assert "south" not in watch.shown
+        assert await asyncio.to_thread(watch.interrupt) == 130
+        assert "right-one" not in watch.shown
+
+
+async def test_the_environment_s_password_wins_over_the_configuration_s(closed_broker: Broker, tmp_path: Path) -> None:
+    config = write_configuration(closed_broker, tmp_path, "wrong-one")
+    with (
+        Subscriber(closed_broker.port, username="me", password="right-one") as somebody,
+        running("-c", config, folder=tmp_path, environment={"EDGEDET_MQTT_PASSWORD": "right-one"}) as watch,
+    ):
+        somebody.publish("house/edgedet/north/availability", "online", retain=True)
+        await watch.shows("north online")
+    done = run_edgedet("watch", "-c", config)
+    assert done.code == 1
+    assert "refuses the connection: not authorized" in done.err
+    assert "wrong-one" not in done.err
+
+
+def test_a_configuration_that_is_wrong_is_refused_with_its_place(tmp_path: Path) -> None:
+    config = tmp_path / "edgedet.yaml"
+    config.write_text("version: 1\nmqtt: {url: 'http://here'}\ncameras: {street: {source: {type: synthetic}}}\n")
+    done = run_edgedet("watch", "-c", config)
+    assert (done.code, done.out) == (78, "")
+    assert f"{config}:2:13: mqtt.url: " in done.err
 
 
 @pytest.mark.parametrize(("option", "value"), [("--device", "a/+"), ("--device", "#"), ("--prefix", "a/#")])

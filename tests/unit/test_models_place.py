@@ -20,7 +20,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     state.mkdir()
     config.write_text(f"version: 1\nstate_dir: {state}\ncameras: {{a: {{source: {{type: synthetic}}}}}}\n")
     monkeypatch.setattr(_models_place, "_SERVICE_STATE", state)
-    monkeypatch.setattr(_models_place, "_CONFIG", config)
+    monkeypatch.setattr(_models_place, "DEFAULT_PATH", config)
     return state
 
 
@@ -28,7 +28,7 @@ def test_the_service_s_configuration_says_where_if_it_can_be_read(
     service: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert state_dir_of(None) == service
-    monkeypatch.setattr(_models_place, "_CONFIG", tmp_path / "none.yaml")
+    monkeypatch.setattr(_models_place, "DEFAULT_PATH", tmp_path / "none.yaml")
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "given"))
     assert state_dir_of(None) == tmp_path / "given"
 

@@ -1,0 +1,18 @@
+"""The configuration that is meant where a command is given none. Needs no pydantic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DEFAULT_PATH = Path("/etc/edgedet/edgedet.yaml")
+
+
+def may_be_read(file: Path) -> bool | None:
+    """Whether this user may read `file`; None: it is not there."""
+    try:
+        file.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return False
+    return True
