@@ -6,7 +6,7 @@ while frames come *and* a detector answers. Whatever else is wrong makes it `deg
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Self
 
@@ -53,7 +53,10 @@ class Code(StrEnum):
     EDGETPU_USB2 = "edgetpu_usb2", "The Edge TPU sits on a USB 2 port, which makes it several times slower."
     DETECTOR_DOWN = "detector_down", "No detector answers at the moment; it is started again by itself."
     MODEL_MISSING = "model_missing", "The model file is not there; it is taken as soon as it comes."
-    MODEL_MISMATCH = "model_mismatch", "The Edge TPU's model and the CPU's are not the same network."
+    MODEL_MISMATCH = (
+        "model_mismatch",
+        "The Edge TPU's model and the CPU's are not the same network, or a camera asks for a label that it has not.",
+    )
     CAMERA_ABSENT = (
         "camera_absent",
         "The camera is not found: look at its cable, its address and the source's settings.",
@@ -156,6 +159,8 @@ class Facts:
     cameras: Mapping[str, CameraFacts]
     broker: Reason | None = None
     system: tuple[Reason, ...] = ()
+    at_best: Mapping[str, CameraState] = field(default_factory=dict)
+    """Cameras that can see less than they are asked for, or nothing of it, however well they look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +198,7 @@ class Health:
 
 def reduce(facts: Facts, now: str) -> Health:
     """Return what the facts amount to; `now` (RFC 3339) becomes `since`."""
-    cameras = {name: _with_detector(camera, facts.detector) for name, camera in facts.cameras.items()}
+    cameras = {name: _with_detector(_at_best(name, facts), facts.detector) for name in facts.cameras}
     reasons = _reasons(facts, cameras)
     enabled = [camera for camera in cameras.values() if camera.state is not CameraState.OFF]
     if enabled and not any(camera.state.looks for camera in enabled):
@@ -238,6 +243,12 @@ class HealthReport:
         self.due_ns = None
         self._published_ns = now_ns
         return health
+
+
+def _at_best(name: str, facts: Facts) -> CameraFacts:
+    """A camera whose labels the model does not have sees nothing of what it is asked for, whatever it looks at."""
+    camera, state = facts.cameras[name], facts.at_best.get(name)
+    return replace(camera, state=state) if camera.state.looks and state is not None else camera
 
 
 def _with_detector(camera: CameraFacts, detector: DetectorFacts) -> CameraFacts:

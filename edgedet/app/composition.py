@@ -151,10 +151,17 @@ def watch_order(camera: CameraSettings, override: Override, model: Model) -> Wat
     )
 
 
-def counted(camera: CameraSettings) -> Counted:
-    """What is counted from the first frame on."""
-    labels = tuple(camera.detect.objects)
-    zones = {name: labels if zone.labels is None else tuple(zone.labels) for name, zone in camera.zones.items()}
+def counted(camera: CameraSettings, model: Model) -> Counted:
+    """What is counted from the first frame on.
+
+    Of what was asked for and the model does not have, nobody can say that there is none.
+    """
+    by_default = "objects" not in camera.detect.model_fields_set
+    labels = tuple(label for label in camera.detect.objects if by_default or label in model.labels)
+    zones = {
+        name: labels if zone.labels is None else tuple(label for label in zone.labels if label in model.labels)
+        for name, zone in camera.zones.items()
+    }
     return Counted(labels, zones, tuple(camera.lines))
 
 

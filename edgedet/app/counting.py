@@ -85,7 +85,8 @@ class CountPublisher:
         for zone, labels in counted.zones.items():
             inside = counts.zones.get(zone, {})
             seen = self._seen_in.setdefault(zone, {})
-            seen.update(dict.fromkeys(inside))
+            # A label that the zone is only asked for is among those of the zone, if the model has it.
+            seen.update(dict.fromkeys(label for label, count in inside.items() if count))
             for label in dict.fromkeys((*labels, *seen)):
                 _add(now, topics.zone(camera, zone, label), inside.get(label, 0))
             _add(now, topics.zone(camera, zone, _ALL), sum(inside.values()))

@@ -13,6 +13,7 @@ from edgedet.accelerators.devices import find
 from edgedet.app import composition
 from edgedet.app.announcing import Announcer, device_description
 from edgedet.app.answering import answerer, detector_facts, files_of
+from edgedet.app.asked_labels import lacking
 from edgedet.app.attending import Attending, say_event
 from edgedet.app.awaiting import wait_for_model
 from edgedet.app.crew import Crew
@@ -172,6 +173,7 @@ class Daemon:
         for section in found.needs_restart:
             _log.warning("%s has changed: that takes effect when edgedet is started again", section)
         self._settings = self._settings.model_copy(update={"cameras": loaded.settings.cameras})
+        self._check_labels()
         self.mqtt.take_commands_for(self._settings.cameras)
         for name in found.removed:
             if self._crew is not None:
@@ -241,6 +243,7 @@ class Daemon:
         if files is None:
             choice, files = await wait_for_model(self._loaded, self.state_dir, choice, self.board.detector)
         self._files = ModelFiles(choice, files)
+        self._check_labels()
         self.detector = detector = answerer(self._settings.detector, self._files, self._on_detector)
         self._on_detector(detector.state)
         async with asyncio.TaskGroup() as tasks:
@@ -302,6 +305,12 @@ class Daemon:
             self._announcer.delivered()
         self.board.about("machine", *self._machine.reasons())
         self.board.about("cameras", *(reason for station in stations for reason in station.troubles()))
+
+    def _check_labels(self) -> None:
+        """Say what is asked for that the model at work does not have: it may have come after the configuration."""
+        if self._files is not None:
+            model = self._files.files.model
+            self.board.asked_in_vain(lacking(self._settings.cameras, model.labels, model.path.name))
 
     def _on_detector(self, state: DetectorState) -> None:
         if self._files is None:

@@ -7,22 +7,20 @@ would be told why.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgedet.app.asked_labels import unknown_labels
 from edgedet.errors import ModelError, ModelMissing
 from edgedet.models.inspection import ModelInfo, inspect
 from edgedet.models.labels import labels_for
 from edgedet.models.layout import Layout, identify, warnings
-from edgedet.settings.places import KeyPath, Problem, refuse
+from edgedet.settings.places import KeyPath, refuse
 
 if TYPE_CHECKING:
     from edgedet.settings import Loaded, ModelChoice
-
-_MOST_NAMED = 8  # labels in one line of advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def check_model(loaded: Loaded, choice: ModelChoice) -> CheckedModel:
         ConfigError: as `check_files`; or the configuration names labels that the model does not have.
     """
     checked = check_files(loaded, choice)
-    unknown = list(_unknown_labels(loaded, checked.labels)) if checked.labels else []
+    unknown = list(unknown_labels(loaded, checked.labels)) if checked.labels else []
     if unknown:
         raise refuse(loaded.document.file, unknown)
     return checked
@@ -125,33 +123,6 @@ def _unusable(loaded: Loaded, choice: ModelChoice) -> Iterator[str]:
         yield loaded.remark(
             key, f"the model {choice.name} has no file for {' or '.join(wanted)}; add one under models:"
         )
-
-
-def _unknown_labels(loaded: Loaded, labels: tuple[str, ...]) -> Iterator[Problem]:
-    for name, camera in loaded.settings.cameras.items():
-        base: KeyPath = ("cameras", name)
-        lists: dict[KeyPath, tuple[str, ...] | None] = {(*base, "detect", "labels"): camera.detect.labels}
-        lists |= {(*base, "zones", zone, "labels"): section.labels for zone, section in camera.zones.items()}
-        lists |= {(*base, "lines", line, "labels"): section.labels for line, section in camera.lines.items()}
-        places: list[tuple[KeyPath, str]] = []
-        for listing, listed in lists.items():
-            places += [((*listing, n), label) for n, label in enumerate(listed or ())]
-        if "objects" in camera.detect.model_fields_set:
-            places += [((*base, "detect", "objects", label), label) for label in camera.detect.objects]
-        for path, label in places:
-            if label not in labels:
-                message = f"the model has no label {label!r}; {_nearest(label, labels)}"
-                yield Problem(loaded.document.key_mark(path), path, message)
-
-
-def _nearest(label: str, labels: tuple[str, ...]) -> str:
-    """What to write instead: a slip of the pen or of the form, else what there is to choose from."""
-    alike = {name.lower(): name for name in reversed(labels)}
-    near = difflib.get_close_matches(label.strip().lower().replace("_", " "), alike, n=3)
-    if near:
-        return f"did you mean {' or '.join(alike[name] for name in near)}?"
-    shown = ", ".join(labels[:_MOST_NAMED])
-    return f"it knows {shown}" if len(labels) <= _MOST_NAMED else f"it knows {len(labels)}, such as {shown}"
 
 
 def missing_files(loaded: Loaded) -> Iterator[str]:

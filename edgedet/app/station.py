@@ -101,7 +101,9 @@ class CameraStation:
         self._publisher = CameraPublisher(
             name, outlets.device, outlets.topics, outlets.clock, composition.publish_rules(camera), outlets.send
         )
-        self._counts = CountPublisher(name, outlets.topics, outlets.totals, composition.counted(camera), outlets.send)
+        self._counts = CountPublisher(
+            name, outlets.topics, outlets.totals, composition.counted(camera, model), outlets.send
+        )
         self._teller = EventTeller(lambda event, topic: outlets.deliver(name, event, topic), keeper)
 
     async def run(self) -> None:
@@ -132,7 +134,7 @@ class CameraStation:
         self.settings = camera
         self._publisher.rules = composition.publish_rules(camera)
         self.order(override)
-        self._counts.change(composition.counted(camera))
+        self._counts.change(composition.counted(camera, self._model))
         self._counts.publish_lines()
 
     def troubles(self) -> tuple[Reason, ...]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from edgedet.clock import Clock
 from edgedet.health import (
@@ -20,6 +21,9 @@ from edgedet.health import (
     reduce,
 )
 from edgedet.service.journal import Kind, fields
+
+if TYPE_CHECKING:
+    from edgedet.app.asked_labels import Lacking
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +78,12 @@ class StatusBoard:
     def about(self, part: str, *reasons: Reason) -> None:
         """What is not well with any other part, the spool or the machine; none: all is well with it."""
         self._others[part] = reasons
-        self._learn(replace(self._facts, system=tuple(reason for part in self._others.values() for reason in part)))
+        self._learn(replace(self._facts, system=self._system()))
+
+    def asked_in_vain(self, lacking: Lacking) -> None:
+        """What the cameras ask for and the model at work does not have; none: it has all of it."""
+        self._others["labels"] = lacking.reasons
+        self._learn(replace(self._facts, at_best=lacking.at_best, system=self._system()))
 
     async def run(self, beat: Callable[[], None] = lambda: None) -> None:
         """Publish health whenever it has changed and may be told. `beat` is called at every turn, every 5 s or more."""
@@ -93,6 +102,9 @@ class StatusBoard:
             except TimeoutError:
                 continue
             self._changed.clear()
+
+    def _system(self) -> tuple[Reason, ...]:
+        return tuple(reason for part in self._others.values() for reason in part)
 
     def _learn(self, facts: Facts) -> None:
         if facts == self._facts:

@@ -80,6 +80,18 @@ def test_a_camera_that_is_off_makes_nobody_blind() -> None:
     assert reduce(Facts(ANSWERING, {"porch": OFF, "drive": ABSENT}), NOON).state is State.BLIND
 
 
+def test_a_camera_that_is_asked_for_what_the_model_lacks_is_at_best_degraded_or_blind_and_that_is_told() -> None:
+    lacks = Reason("porch", Code.MODEL_MISMATCH, "no label 'persn'")
+    for at_best, state in ((CameraState.DEGRADED, State.DEGRADED), (CameraState.BLIND, State.BLIND)):
+        facts = Facts(ANSWERING, {"porch": WATCHING, "drive": OFF}, system=(lacks,), at_best={"porch": at_best})
+        health = reduce(facts, NOON)
+        assert (health.cameras["porch"].state, health.state, health.reasons) == (at_best, state, (lacks,))
+    # Whatever else is wrong with it is not made better by that.
+    lost = Facts(ANSWERING, {"porch": ABSENT}, system=(lacks,), at_best={"porch": CameraState.DEGRADED})
+    assert reduce(lost, NOON).cameras["porch"].state is CameraState.BLIND
+    assert codes(lost) == ["camera_absent", "model_mismatch"]
+
+
 def test_before_the_first_answer_cameras_are_starting_and_nobody_claims_to_look() -> None:
     facts = Facts(DetectorFacts(), {"porch": WATCHING})
     health = reduce(facts, NOON)
