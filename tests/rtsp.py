@@ -37,11 +37,11 @@ class RtspServer:
 
 @contextmanager
 def serving(
-    *, size: tuple[int, int] = (160, 120), fps: int = 15, credentials: str | None = None
+    *, size: tuple[int, int] = (160, 120), fps: str = "15/1", credentials: str | None = None
 ) -> Iterator[RtspServer]:
-    """A server with a moving ball under `url`; skips the test where there is nothing to run it with."""
+    """A server with a moving ball under `url`; skips the test where nothing can run it. `fps` is a fraction."""
     _skip_without_gstreamer()
-    command = [str(_PYTHON), str(_SCRIPT), *map(str, size), str(fps), *([credentials] if credentials else [])]
+    command = [str(_PYTHON), str(_SCRIPT), *map(str, size), fps, *([credentials] if credentials else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

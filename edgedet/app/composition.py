@@ -21,6 +21,7 @@ from edgedet.settings import mqtt_password
 from edgedet.workers.camera import CameraSpec
 from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.protocol import bitmap_of
+from edgedet.workers.rhythm import patience_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
 
 _MAX_DETECTIONS = 300
 _STALL_S = 2.9
-"""A camera that gave frames and gives none for so long has stalled: it is to be known within 3 s."""
+"""A camera that gave frames and gives none for so long has stalled: it is to be known within 3 s. One that gives less
+than a frame a second is allowed more, see `edgedet.workers.rhythm`, and so is one whose settings say more."""
+_OPEN_S = 20.0
+"""From the start of a camera's worker to its first frame, beside what its own rate makes of it."""
 
 
 def broker_connection(mqtt: MqttSettings, device: str) -> Connection:
@@ -111,6 +115,7 @@ def source_of(camera: CameraSettings) -> dict[str, object]:
 
 def camera_spec(name: str, camera: CameraSettings, model: Model, detector: Answerer) -> CameraSpec:
     """The camera worker."""
+    pause_s = pause_of(camera)
     return CameraSpec(
         name,
         source_of(camera),
@@ -121,9 +126,16 @@ def camera_spec(name: str, camera: CameraSettings, model: Model, detector: Answe
         idle_fps=idle_fps_of(camera),
         masks=masks_of(camera),
         full_view=camera.snapshots.enabled,
-        stall_s=_STALL_S,
+        open_deadline_s=_OPEN_S + patience_s(0.0, pause_s or 0.0, 0.0),
+        stall_s=max(_STALL_S, getattr(camera.source, "read_timeout_s", None) or 0.0),
+        pause_s=pause_s,
         python=getattr(camera.source, "interpreter", None),
     )
+
+
+def pause_of(camera: CameraSettings) -> float | None:
+    """Seconds from one of the source's frames to the next; 0: it does not run by itself; None: it does not say."""
+    return getattr(camera.source, "pause_s", 0.0)
 
 
 def idle_fps_of(camera: CameraSettings) -> float | None:

@@ -95,7 +95,7 @@ class CameraStation:
             rules,
             composition.new_tracker,
             composition.life_ids(outlets.clock),
-            1.0 / camera.detect.fps,
+            max(1.0 / camera.detect.fps, composition.pause_of(camera) or 0.0),
             0.0 if idle_fps is None else 1.0 / idle_fps,
         )
         self._publisher = CameraPublisher(

@@ -5,7 +5,8 @@ A source module holds `Settings`, a frozen standard-library dataclass whose `typ
 Files that begin with an underscore are shared by sources and are none themselves.
 
 A source whose driver comes with another Python than edgedet's own has a property `interpreter` in its `Settings`: the
-path of the interpreter that its worker runs on.
+path of the interpreter that its worker runs on. One that runs by itself has a property `pause_s`: the seconds from
+one frame to the next, as far as the settings say; None where they do not.
 """
 
 from __future__ import annotations

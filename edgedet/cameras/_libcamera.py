@@ -158,7 +158,8 @@ class LibcameraCamera:
         # that: two such jobs starve the camera for good. So there is one job, waited for until it has its frame.
         job = self._camera.capture_request(wait=False)
         begun_ns = time.monotonic_ns()
-        patience_s = max(_SILENCE_S, _SILENT_FRAMES / self._settings.fps) if self._given else _FIRST_FRAME_S
+        pauses_s = _SILENT_FRAMES * self._settings.pause_s
+        patience_s = max(_SILENCE_S, pauses_s) if self._given else _FIRST_FRAME_S + pauses_s
         while True:
             try:
                 return self._camera.wait(job, timeout=_WAIT_S)

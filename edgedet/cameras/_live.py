@@ -21,16 +21,21 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
+LONGEST_SILENCE_S = 60.0
+"""What a read may take where nothing else is said. Mostly the supervisor is sooner: it knows the camera's usual pause,
+and what hangs here cannot judge itself."""
+
+
 class LiveCamera:
     """Implements `edgedet.cameras.Camera` for what FFmpeg reads live. Connecting again is the supervisor's business."""
 
     def __init__(
-        self, name: str, connect: Callable[[], InputContainer], *, first_frame_s: float, silence_s: float
+        self, name: str, connect: Callable[[], InputContainer], *, first_frame_s: float, silence_s: float | None = None
     ) -> None:
         self._name = name
         self._connect = connect
         self._first_frame_s = first_frame_s
-        self._silence_s = silence_s
+        self._silence_s = silence_s or LONGEST_SILENCE_S
         self._container: InputContainer | None = None
         self._stalled = False
         self._given = 0

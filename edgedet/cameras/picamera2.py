@@ -53,6 +53,15 @@ class Settings:
         """See `edgedet.cameras`: which Python the worker of this source runs on."""
         return self.python or _SYSTEM_PYTHON
 
+    @property
+    def pause_s(self) -> float:
+        """See `edgedet.cameras`. A control that sets the rate stands in place of `fps`."""
+        rate, limits = self.controls.get("FrameRate"), self.controls.get("FrameDurationLimits")
+        if isinstance(rate, int | float) and rate > 0:
+            return 1.0 / rate
+        # The sensor may take the longest frame that it is allowed, as it does for a long exposure at night.
+        return max(limits) * 1e-6 if isinstance(limits, tuple) and limits else 1.0 / self.fps
+
 
 def open_camera(settings: Settings) -> Camera:
     """The camera, opened when it is entered."""

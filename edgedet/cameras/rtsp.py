@@ -32,8 +32,9 @@ class Settings:
     """TCP loses nothing; UDP is for cameras that know nothing else."""
     open_timeout_s: float = 10.0
     """Longest wait for the connection, and for the first picture after it, seconds."""
-    read_timeout_s: float = 5.0
-    """Longest silence before the camera counts as stalled, seconds."""
+    read_timeout_s: float | None = None
+    """Longest silence before the camera counts as stalled, seconds; unset: as it is usual with this camera, from 2.9 to
+    60."""
     type: Literal["rtsp"] = "rtsp"
 
     def __post_init__(self) -> None:
@@ -41,8 +42,14 @@ class Settings:
         if parts.scheme not in ("rtsp", "rtsps") or not parts.hostname:
             raise ValueError("url: not an address of a network camera; give rtsp://host/path or rtsps://host/path")
         for name in ("open_timeout_s", "read_timeout_s"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name}: {getattr(self, name):g} is no time to wait; give seconds above 0")
+            seconds = getattr(self, name)
+            if seconds is not None and seconds <= 0:
+                raise ValueError(f"{name}: {seconds:g} is no time to wait; give seconds above 0")
+
+    @property
+    def pause_s(self) -> None:
+        """See `edgedet.cameras`. What a stream says about its rate is often not what comes, and is not asked for."""
+        return
 
 
 def open_camera(settings: Settings) -> Camera:
@@ -68,6 +75,7 @@ def _connect(settings: Settings) -> InputContainer:
     import av
     from av.error import FFmpegError, HTTPForbiddenError, HTTPNotFoundError, HTTPServerError, HTTPUnauthorizedError
 
+    from edgedet.cameras._live import LONGEST_SILENCE_S
     from edgedet.cameras._pyav import reason_of
 
     name = public_name(settings.url)
@@ -83,7 +91,8 @@ def _connect(settings: Settings) -> InputContainer:
     }
     started = time.monotonic()
     try:
-        return av.open(address, options=options, timeout=(settings.open_timeout_s, settings.read_timeout_s))
+        read_s = settings.read_timeout_s or LONGEST_SILENCE_S
+        return av.open(address, options=options, timeout=(settings.open_timeout_s, read_s))
     except (HTTPUnauthorizedError, HTTPForbiddenError):
         raise SourceError(
             f"{name}: the camera refuses user name and password",

@@ -46,6 +46,11 @@ class Settings:
     frames: int | None = None
     """End after that many frames and hand them out as fast as they are taken; unset, the scene runs live for ever."""
 
+    @property
+    def pause_s(self) -> float:
+        """See `edgedet.cameras`. A rate that cannot be is refused when the scene is opened."""
+        return 1.0 / self.fps if self.fps > 0 else 0.0
+
 
 def scene_of(settings: Settings) -> Scene:
     """The scene that those settings show, without anything drawn yet."""

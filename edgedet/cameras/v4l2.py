@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _FIRST_FRAME_S = 10.0
 """Some webcams take seconds to set their exposure before they give the first picture."""
-_SILENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +43,19 @@ class Settings:
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise ValueError(f"fps: {self.fps:g} is out of range; give frames a second, above 0")
 
+    @property
+    def pause_s(self) -> float | None:
+        """See `edgedet.cameras`."""
+        return None if self.fps is None else 1.0 / self.fps
+
 
 def open_camera(settings: Settings) -> Camera:
     """The source, opened when it is entered."""
     # Here, so that a configuration is read without FFmpeg: it takes 60 ms and 30 MB.
     from edgedet.cameras._live import LiveCamera
 
-    return LiveCamera(settings.device, lambda: _connect(settings), first_frame_s=_FIRST_FRAME_S, silence_s=_SILENCE_S)
+    first_frame_s = _FIRST_FRAME_S + 3 * (settings.pause_s or 0.0)
+    return LiveCamera(settings.device, lambda: _connect(settings), first_frame_s=first_frame_s)
 
 
 def options_of(settings: Settings) -> dict[str, str]:

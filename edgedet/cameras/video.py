@@ -21,6 +21,11 @@ class Settings:
     """Pace the frames by their own time stamps, as a camera would: a slow reader then misses frames."""
     type: Literal["video"] = "video"
 
+    @property
+    def pause_s(self) -> float | None:
+        """See `edgedet.cameras`. What is not paced comes as fast as it is read."""
+        return None if self.realtime else 0.0
+
 
 def open_camera(settings: Settings) -> Camera:
     """The source, opened when it is entered."""

@@ -29,12 +29,13 @@ from edgedet.workers.protocol import (
     unpack_json,
     unpack_ticket,
 )
+from edgedet.workers.rhythm import patience_s
 
 _log = logging.getLogger(__name__)
 
 FULL_VIEW_BYTES = 4096 * 4096 * 3
 """Room for one full view. What is larger comes without one; pages that are not written cost nothing."""
-_CAPTURED, _CAPTURED_AT, _WAITING = 0, 1, 2
+_CAPTURED, _CAPTURED_AT, _WAITING, _USUAL = 0, 1, 2, 3
 """Indices in the header page; `camera_child` writes them."""
 
 
@@ -63,7 +64,9 @@ class CameraSpec:
     open_deadline_s: float = 20.0
     """From the start of the worker to its first frame."""
     stall_s: float = 3.0
-    """A source that could give frames and gave none for so long has stalled."""
+    """A source that could give frames and gave none for so long has stalled, unless that is its rate."""
+    pause_s: float | None = 0.0
+    """Seconds from one frame to the next, as the source's settings say; None: they do not say it. See `rhythm`."""
     python: str | None = None
 
 
@@ -171,6 +174,12 @@ class CameraWorker:
             return 0.0
         return (now_ns - max(self._header[_CAPTURED_AT], self._started_ns)) / 1e9
 
+    def allowed_silence_s(self) -> float:
+        """Seconds without a frame after which the source has stalled, as far as its rate is known by now."""
+        if self._header is None or not self.captured:
+            return self.spec.open_deadline_s
+        return patience_s(self.spec.stall_s, self.spec.pause_s, self._header[_USUAL] / 1e9)
+
     async def opened(self) -> Opened:
         """Wait until the source is open; says what it is.
 
@@ -222,17 +231,15 @@ class CameraWorker:
     async def _watch(self) -> None:
         """Kill a child whose source says nothing any more."""
         while not self._ended:
-            limit_s = self.spec.stall_s if self.captured else self.spec.open_deadline_s
             # To the moment at which it could have been silent for too long, and looking again now and then: the limit
             # becomes a shorter one with the first frame.
-            left_s = limit_s - self.silent_s(time.monotonic_ns())
+            left_s = self.allowed_silence_s() - self.silent_s(time.monotonic_ns())
             await asyncio.sleep(min(max(left_s, 0.01), 0.5, self.spec.stall_s / 4))
+            limit_s = self.allowed_silence_s()
             if self.silent_s(time.monotonic_ns()) > limit_s:
                 if self.captured:
-                    self._error = SourceLost(
-                        f"{self.spec.name}: no frame for {limit_s:g} s (after {self.captured} frames)",
-                        code="camera_stalled",
-                    )
+                    silence = f"no frame for {limit_s:g} s (after {self.captured} frames)"
+                    self._error = SourceLost(f"{self.spec.name}: {silence}", code="camera_stalled")
                 else:
                     self._error = SourceError(f"{self.spec.name}: no frame within {limit_s:g} s", code="camera_stalled")
                 self._process.kill("it gave no frame")

@@ -34,6 +34,7 @@ from edgedet.workers.protocol import (
     unpack_json,
     unpack_release,
 )
+from edgedet.workers.rhythm import Rhythm
 from edgedet.workers.slots import Slots
 
 CAPTURED = 0
@@ -42,6 +43,8 @@ CAPTURED_AT = 1
 """Index in the header: CLOCK_MONOTONIC nanoseconds of the last of them."""
 WAITING = 2
 """Index in the header: 1 while the child waits for a slot, when its silence is the daemon's doing."""
+USUAL = 3
+"""Index in the header: the usual pause between two frames, nanoseconds; 0 while it is not known."""
 
 
 class Pace:
@@ -94,8 +97,12 @@ class CameraChild:
         """Hand over every frame that the policy lets through, then say that the source has ended."""
         self._tell_notes(camera)
         captured = 0
+        rhythm = Rhythm()
         for captured, shot in enumerate(camera.frames(), 1):
             now_ns = time.monotonic_ns()
+            if captured > 1:
+                rhythm.note(now_ns - self._header[CAPTURED_AT])
+                self._header[USUAL] = rhythm.usual_ns
             self._header[CAPTURED] = captured
             self._header[CAPTURED_AT] = now_ns
             if len(camera.notes) > self._notes:

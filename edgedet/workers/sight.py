@@ -20,6 +20,8 @@ FROZEN_S = 60.0
 hardly changes, at night until the next key frame, which is 10 s away at most with what is on the market."""
 DARK_S = 10.0
 """Somebody passing close by the lens, or a shutter that opens, is not worth a word."""
+_FROZEN_LOOKS, _DARK_LOOKS = 30, 3
+"""And so many looks in a row: where one comes every ten seconds, the times alone prove little."""
 _BLACK = 20
 """Level up to which a sample is black: a covered sensor's noise and the black of limited range lie below."""
 _LIT_SHARE = 0.005
@@ -38,6 +40,8 @@ class Sight:
         self._whole: int | None = None
         self._changed_ns = 0
         self._lit_ns = 0
+        self._same = 0
+        self._black = 0
 
     def look(self, window: NDArray[np.uint8], now_ns: int) -> str | None:
         """What is wrong with the picture, a health code, or None.
@@ -48,16 +52,18 @@ class Sight:
         """
         samples = window[::_STEP, ::_STEP]
         before, self._samples = self._samples, samples.copy()
+        self._same += 1
+        self._black += 1
         if before is None:
             self._lit_ns = self._changed_ns = now_ns
         elif self._differs(window, samples, before):
-            self._changed_ns = now_ns
+            self._changed_ns, self._same = now_ns, 0
         if np.count_nonzero(samples > _BLACK) > _LIT_SHARE * samples.size:
-            self._lit_ns = now_ns
+            self._lit_ns, self._black = now_ns, 0
         # What is frozen and dark is dark: that is what somebody who looks will find.
-        if now_ns - self._lit_ns > self._dark_ns:
+        if self._black >= _DARK_LOOKS and now_ns - self._lit_ns > self._dark_ns:
             return DARK
-        return FROZEN if now_ns - self._changed_ns > self._frozen_ns else None
+        return FROZEN if self._same >= _FROZEN_LOOKS and now_ns - self._changed_ns > self._frozen_ns else None
 
     def _differs(self, window: NDArray[np.uint8], samples: NDArray[np.uint8], before: NDArray[np.uint8]) -> bool:
         if not np.array_equal(samples, before):

@@ -1,6 +1,6 @@
 """An RTSP server on loopback for the tests; run by the system's Python, where GStreamer's bindings are.
 
-Usage: /usr/bin/python3 rtsp_server.py WIDTH HEIGHT FPS [USER:PASSWORD]
+Usage: /usr/bin/python3 rtsp_server.py WIDTH HEIGHT FPS [USER:PASSWORD], where FPS is a fraction: 15/1.
 
 Serves a moving test pattern with a sound track, as cameras do, at rtsp://127.0.0.1:PORT/cam, and prints PORT when it
 is ready.
@@ -25,7 +25,7 @@ def main(width: str, height: str, fps: str, credentials: str = "") -> None:
     server.set_service("0")
     factory = GstRtspServer.RTSPMediaFactory.new()
     factory.set_launch(
-        f"( videotestsrc is-live=true pattern=ball ! video/x-raw,width={width},height={height},framerate={fps}/1"
+        f"( videotestsrc is-live=true pattern=ball ! video/x-raw,width={width},height={height},framerate={fps}"
         " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 threads=1 ! rtph264pay name=pay0 pt=96"
         " audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay1 pt=8 )"
     )

@@ -11,10 +11,10 @@ from edgedet.workers.sight import DARK, FROZEN, Sight
 RATE = 5
 
 
-def said(pictures: list[NDArray[np.uint8]], frozen_s: float = 60.0, dark_s: float = 10.0) -> list[str | None]:
-    """What is said of each of these, which come at five a second."""
-    sight = Sight(frozen_s, dark_s)
-    return [sight.look(picture, round(1e9 + number * 1e9 / RATE)) for number, picture in enumerate(pictures)]
+def said(pictures: list[NDArray[np.uint8]], rate: float = RATE) -> list[str | None]:
+    """What is said of each of these, which come at so many a second."""
+    sight = Sight()
+    return [sight.look(picture, round(1e9 + number * 1e9 / rate)) for number, picture in enumerate(pictures)]
 
 
 def noisy(level: int, number: int, spread: int = 4) -> NDArray[np.uint8]:
@@ -65,6 +65,16 @@ def test_light_ends_the_darkness_at_once() -> None:
 
 def test_a_black_picture_that_never_changes_is_called_dark_since_that_is_what_one_finds() -> None:
     assert said([np.zeros((96, 128, 3), np.uint8)] * (70 * RATE))[-1] == DARK
+
+
+def test_of_a_camera_that_is_rarely_looked_at_one_look_is_no_proof() -> None:
+    # A look every twenty seconds: a van in front of the lens, and an encoder that leaves out what hardly changes.
+    lit, still = noisy(120, 1), colourful(128, 96)
+    assert said([lit, noisy(5, 1), lit, noisy(5, 2), noisy(5, 3), lit], rate=0.05) == [None] * 6
+    assert said([lit, *(noisy(5, number) for number in range(3))], rate=0.05)[-1] == DARK
+    told = said([still] * 40, rate=0.05)
+    assert told[:29] == [None] * 29
+    assert told[-1] == FROZEN
 
 
 def test_a_window_within_the_letterbox_is_judged_like_any_picture() -> None:

@@ -185,6 +185,20 @@ async def test_a_camera_whose_pictures_are_black_or_stand_still_says_so_and_goes
         assert one.facts[-1].reason is None
 
 
+async def test_a_camera_that_slows_down_for_the_night_is_taken_for_stalled_once_and_watches_from_then_on(
+    script: Script, porch: CameraSpec
+) -> None:
+    async with looking(replace(porch, stall_s=0.5, pause_s=None)) as one:
+        await one.until(watching, 20)
+        await asyncio.sleep(3.0)
+        script.say(fps=0.8)
+        await one.until(blind, 10)
+        await one.until(watching, REPLACED_S)
+        # Longer than its rate takes to be known, so that this is what it is measured by.
+        await asyncio.sleep(8)
+        assert (one.codes, one.state) == (["camera_stalled"], CameraState.WATCHING)
+
+
 async def test_however_long_a_camera_was_away_it_is_looked_for_at_least_every_ten_seconds(porch: CameraSpec) -> None:
     watch = CameraWatch(porch, ORDER, cast("Answerer", NothingSeen()), (), lambda _fact: None, lambda _seen: None)
     assert max(watch._backoff.delay_s(failures) for failures in range(1, 200)) <= 12
