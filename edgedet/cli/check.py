@@ -12,6 +12,7 @@ from edgedet.app.model_check import CheckedModel, check_files, check_model, miss
 from edgedet.models.catalogue import DEFAULT_MODEL
 from edgedet.settings import DEFAULT_PATH, CameraSettings, Loaded, device_name, load_settings, migrate, state_dir
 from edgedet.settings.model_choice import configured_models
+from edgedet.settings.secrecy import open_secrets
 
 
 @click.command(
@@ -39,7 +40,13 @@ def command(file: Path, *, to_today: bool) -> None:
     for other in configured_models(loaded.settings).values():
         if other != choice:
             check_files(loaded, other)  # what is wrong with it raises; what is merely missing does not matter today
-    for line in (*loaded.warnings, *missing_files(loaded), *(checked.warnings if checked else _no_model(loaded))):
+    exposed = [secret.problem.line(file) for secret in open_secrets(loaded)]
+    for line in (
+        *loaded.warnings,
+        *exposed,
+        *missing_files(loaded),
+        *(checked.warnings if checked else _no_model(loaded)),
+    ):
         print(f"warning: {line}", file=sys.stderr)
     click.echo(f"{file}: ok")
     for line in _summary(loaded, checked):

@@ -23,6 +23,7 @@ from edgedet.settings.default_file import DEFAULT_PATH
 if TYPE_CHECKING:
     from edgedet.app.daemon import Daemon
     from edgedet.service.repeats import Repeats
+    from edgedet.settings import Loaded
 
 _log = logging.getLogger(__name__)
 
@@ -82,8 +83,7 @@ def _watch(config: Path, runtime_dir: Path | None, repeats: Repeats) -> None:
     except EdgedetError as error:
         notifier.status(error.message.splitlines()[0])
         raise
-    for warning in loaded.warnings:
-        _log.warning("%s", warning)
+    _warn(loaded)
 
     async def main() -> None:
         if not await _pause(runtime_dir, notifier):
@@ -100,6 +100,15 @@ def _watch(config: Path, runtime_dir: Path | None, repeats: Repeats) -> None:
     except* EdgedetError as group:
         # A task group wraps what its tasks raise; the first error of ours is what the user can mend.
         raise _first(group) from None
+
+
+def _warn(loaded: Loaded) -> None:
+    """Say what is taken all the same: what is hardly meant, and passwords that everybody can read."""
+    from edgedet.settings.secrecy import open_secrets
+
+    exposed = (secret.problem.line(loaded.document.file) for secret in open_secrets(loaded))
+    for warning in (*loaded.warnings, *exposed):
+        _log.warning("%s", warning)
 
 
 async def _pause(runtime_dir: Path | None, notifier: Notifier) -> bool:
@@ -174,8 +183,7 @@ async def _reload(daemon: Daemon, config: Path) -> None:
     try:
         # In a thread: YAML, polygons and their checks take some tenths of a second on a Pi.
         loaded = await asyncio.to_thread(load_settings, config)
-        for warning in loaded.warnings:
-            _log.warning("%s", warning)
+        _warn(loaded)
         await daemon.reload(loaded)
     except EdgedetError as error:
         refused = fields(Kind.REFUSED, component="configuration", code=Code.CONFIG_REJECTED)

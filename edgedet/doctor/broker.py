@@ -20,6 +20,7 @@ from edgedet.outputs.link import BrokerRefused
 from edgedet.outputs.opening import open_link
 from edgedet.outputs.topics import Topics
 from edgedet.settings import device_name
+from edgedet.settings.secrecy import open_mode
 
 if TYPE_CHECKING:
     from edgedet.doctor.situation import Account, Situation
@@ -49,6 +50,10 @@ def examine(situation: Situation) -> Iterator[Finding]:
     if unreadable is not None:
         yield unreadable
     secret = situation.root / CREDENTIAL
+    if open_mode(secret) is not None:
+        # systemd reads it as root.
+        closed = as_root(f"chmod 600 {shlex.quote(str(secret))}")
+        yield warning(SUBJECT, f"every user of this machine can read {secret}, a password", "", closed)
     if connection.password is None and _is_closed(secret):
         command = f"sudo edgedet doctor -c {shlex.quote(str(situation.config))}"
         yield warning(SUBJECT, f"not tried: {secret} may not be read by this user", "", command)

@@ -16,7 +16,7 @@ from edgedet.errors import ConfigError, ModelError
 from edgedet.models.inspection import inspect
 from edgedet.settings import load_settings, state_dir
 from edgedet.settings.document import read_document
-from edgedet.settings.secrecy import exposed_passwords
+from edgedet.settings.secrecy import exposed_passwords, open_secrets
 
 if TYPE_CHECKING:
     from edgedet.settings import Loaded, ModelChoice
@@ -63,6 +63,9 @@ def _valid(file: Path, loaded: Loaded, account: Account) -> Iterator[Finding]:
         yield ok(SUBJECT, f"{file} is right")
     for line in loaded.warnings:
         yield warning(SUBJECT, line, "", as_asked(f"edgedet check -c {shlex.quote(str(file))}"))
+    for secret in open_secrets(loaded):
+        message = f"every user of this machine can read {secret.file}, a password"
+        yield warning(SUBJECT, message, "It works all the same.", _keep_to(secret.file, account))
 
 
 def _wrong(file: Path, error: ConfigError, account: Account) -> Finding:

@@ -183,6 +183,39 @@ def test_a_password_that_everybody_can_read_is_a_wrong_configuration_that_the_co
         assert done.code == 0
 
 
+def test_password_files_that_everybody_can_read_are_warned_about_and_the_printed_commands_close_them(
+    folder: Path,
+) -> None:
+    for name in ("broker-password", "yard-password"):
+        (folder / name).write_text("word\n")
+        (folder / name).chmod(0o644)
+    source = f"{{type: rtsp, url: 'rtsp://127.0.0.1:{free_port()}/x', password_file: {folder / 'yard-password'}}}"
+    file = write(folder, mqtt=f"url: 'mqtt://127.0.0.1', password_file: {folder / 'broker-password'}")
+    file.write_text(f"{file.read_text()}  yard: {{source: {source}}}\n")
+    found = [each for each in read(file, service_account()).findings if each.level is not Level.OK]
+    assert [each.level for each in found] == [Level.WARNING, Level.WARNING]
+    for each, name in zip(found, ("broker-password", "yard-password"), strict=True):
+        assert each.message == f"every user of this machine can read {folder / name}, a password"
+        run(each.command)
+    assert [each.level for each in read(file, service_account()).findings] == [Level.OK]
+
+
+def test_the_services_own_password_that_everybody_can_read_is_warned_about_and_closed(folder: Path) -> None:
+    secret = folder / "root/etc/edgedet/mqtt-password"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("word\n")
+    secret.chmod(0o644)
+    with Broker(folder, users={"dev": "word"}) as broker:
+        file = write(folder, mqtt=f"url: '{broker.url}', username: dev")
+        found = wrong(look(file, "broker"))
+        assert (found.level, found.message) == (
+            Level.WARNING,
+            f"every user of this machine can read {secret}, a password",
+        )
+        run(found.command)
+        assert [each.level for each in look(file, "broker")] == [Level.OK]
+
+
 def test_a_wrong_configuration_is_told_with_its_place_and_the_machine_is_still_looked_at(folder: Path) -> None:
     file = write(folder, more="    detekt: {}\n")
     done, findings = doctor(file)

@@ -110,6 +110,29 @@ def test_a_password_that_every_user_can_read_keeps_the_daemon_from_starting(tmp_
     assert len(done.err.strip().splitlines()) <= 2
 
 
+def test_a_password_file_that_every_user_can_read_is_taken_and_told_with_what_closes_it(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(f"{MQTT_WORD}\n")
+    secret.chmod(0o644)
+    with Broker(tmp_path, users={"dev": MQTT_WORD}) as broker:
+        mqtt = f"url: 'mqtt://127.0.0.1:{broker.port}', username: dev, password_file: {secret}"
+        config = write_config(tmp_path, mqtt)
+        column = config.read_text().splitlines()[3].index(str(secret)) + 1
+        told = f"{config}:4:{column}: mqtt.password_file: every user of this machine can read {secret}, a password"
+        done = run_edgedet("check", "-c", config)
+        assert done.code == 0
+        assert f"warning: {told}" in done.err
+        with RunningDaemon(config, tmp_path / "log") as run:
+            run.worker("camera_child")
+            assert f"WARNING {told}" in run.log
+            assert run.stop() == 0
+        assert MQTT_WORD not in done.err + run.log
+        # What is said to help, helps.
+        command = done.err.partition(f"{told}")[2].partition("`")[2].partition("`")[0]
+        subprocess.run(["sh", "-ec", command], check=True, timeout=20)
+        assert told not in run_edgedet("check", "-c", config).err
+
+
 @pytest.mark.parametrize("way", ["file", "credential", "environment"])
 async def test_the_password_may_come_by_file_by_credential_or_by_the_environment(tmp_path: Path, way: str) -> None:
     secret = tmp_path / "credentials" / "mqtt-password"
