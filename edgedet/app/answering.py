@@ -9,7 +9,7 @@ from edgedet.accelerators.devices import EdgeTpu
 from edgedet.app import composition
 from edgedet.app.model import open_compiled, open_model
 from edgedet.app.model_files import ModelFiles
-from edgedet.app.preference import Files
+from edgedet.app.preference import Files, with_names_of
 from edgedet.errors import AcceleratorError
 from edgedet.health import Code, DetectorFacts, Reason
 from edgedet.health import DetectorState as Answering
@@ -47,6 +47,8 @@ def files_of(settings: DetectorSettings, choice: ModelChoice | None) -> Files | 
         cpu = open_model(choice.cpu, choice.labels)
     if choice.edgetpu in there and "edgetpu" in settings.accelerators:
         edgetpu = open_compiled(choice.edgetpu, choice.labels)
+        if choice.cpu in there and edgetpu.info.metadata.names is None:
+            edgetpu = with_names_of(cpu or open_model(choice.cpu, choice.labels), edgetpu)
     return Files(cpu, edgetpu) if cpu or edgetpu else None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgedet.app.model import Model, open_compiled, open_model
-from edgedet.app.preference import Files, difference_of
+from edgedet.app.preference import Files, difference_of, with_names_of
 from edgedet.errors import AcceleratorError, ModelError
 from edgedet.settings.model_choice import twin_of
 
@@ -47,7 +47,7 @@ class ModelFiles:
             if not self._is_news(file) and self._mismatch is not None:
                 raise self._mismatch
             try:
-                self.files = Files(self.files.cpu, self._suited(open_compiled(file, self._labels)))
+                self.files = Files(self.files.cpu, self._suited(self._open_compiled(file)))
             except ModelError as error:
                 self._mismatch = AcceleratorError(error.message, hint=error.hint, code="model_mismatch")
                 raise self._mismatch from error
@@ -62,6 +62,9 @@ class ModelFiles:
             except ModelError as error:
                 _log.warning("%s; %s", error.message, error.hint)
         return self.files.cpu
+
+    def _open_compiled(self, file: Path) -> Model:
+        return with_names_of(self.files.model, open_compiled(file, self._labels))
 
     def _suited(self, model: Model) -> Model:
         difference = difference_of(self.files.model, model)

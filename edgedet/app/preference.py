@@ -100,6 +100,13 @@ def _by_content(path: Path, label_file: Path | None) -> Files:
         return Files(None, open_compiled(path, label_file))
 
 
+def with_names_of(plain: Model, compiled: Model) -> Model:
+    """`compiled` under the names of the file that it was compiled from: edgetpu_compiler leaves them out."""
+    if compiled.info.metadata.names is not None or len(plain.labels) != len(compiled.labels):
+        return compiled
+    return replace(compiled, labels=plain.labels)
+
+
 def difference_of(cpu: Model, edgetpu: Model) -> str:
     """In what two files cannot be one model; empty: they can."""
     if cpu.view != edgetpu.view:

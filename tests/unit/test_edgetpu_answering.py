@@ -54,6 +54,17 @@ def test_a_file_for_an_accelerator_that_is_not_wanted_is_left_alone(choice: Mode
     assert found.edgetpu is None
 
 
+def test_a_compiled_file_without_names_has_those_of_the_file_that_it_was_compiled_from(choice: ModelChoice) -> None:
+    assert choice.edgetpu is not None
+    whole = choice.edgetpu.read_bytes()
+    # As edgetpu_compiler leaves it: without what the exporter appended.
+    choice.edgetpu.write_bytes(whole[: whole.index(b"PK\x03\x04")])
+    found = files_of(DetectorSettings(accelerators=("edgetpu",)), choice)
+    assert found is not None
+    assert found.cpu is None
+    assert "person" in found.model.labels
+
+
 def test_a_model_whose_files_are_not_there_has_none(choice: ModelChoice) -> None:
     for file in choice.files:
         file.unlink()

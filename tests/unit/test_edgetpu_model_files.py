@@ -40,6 +40,15 @@ def test_a_compiled_file_beside_the_model_is_taken_when_it_comes(plain: Path) ->
     assert files.files.model.path == plain
 
 
+def test_a_compiled_file_without_names_of_its_own_is_taken_too(plain: Path) -> None:
+    files = followed(choice_of_path(plain))
+    compiled = compiled_from(plain, plain.with_name("m_edgetpu.tflite"))
+    whole = compiled.read_bytes()
+    # As edgetpu_compiler leaves it: without what the exporter appended.
+    compiled.write_bytes(whole[: whole.index(b"PK\x03\x04")])
+    assert files.compiled().labels == files.files.model.labels
+
+
 def test_a_compiled_file_that_was_asked_for_by_name_is_missing_until_it_comes(plain: Path, tmp_path: Path) -> None:
     asked = tmp_path / "other.tflite"
     files = followed(ModelChoice("m", plain, asked, None))
