@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,6 +15,8 @@ from typing import Self
 from system.roots import RootUnavailable
 
 BOOT_S = 60.0
+_TREES = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd")
+"""Where cgroups of the second version are, and of the first beside them."""
 PATIENCE_S = 90.0
 """For what takes seconds on a quiet machine."""
 
@@ -24,6 +28,22 @@ def until(condition: Callable[[], object], what: str, patience_s: float = PATIEN
         assert time.monotonic() - began < patience_s, f"not within {patience_s:g} s: {what}"
         time.sleep(0.1)
     return time.monotonic() - began
+
+
+_JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1"; shift; done; shift; exec "$@"'
+"""Takes the shell into cgroups before it becomes the command after `--`."""
+
+
+def _cgroups(machine: str) -> list[Path]:
+    """The files by which a process joins the cgroups that are this machine's own, which are made here.
+
+    Machines that are not registered share one tree otherwise: the unit of one that stops takes the other's along.
+    """
+    trees = [place for place in map(Path, _TREES) if (place / "cgroup.procs").exists()]
+    own = [tree / f"{machine}-{os.getpid()}" for tree in trees]
+    for folder in own:
+        folder.mkdir(exist_ok=True)
+    return [folder / "cgroup.procs" for folder in own]
 
 
 class Booted:
@@ -42,7 +62,7 @@ class Booted:
         command += ["--register=no", "--keep-unit", "--console=pipe", "--private-network", "--link-journal=no"]
         with self._log.open("wb") as log:
             self._container = subprocess.Popen(
-                command,
+                ["sh", "-c", _JOIN, "sh", *_cgroups(self._name), "--", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -100,6 +120,16 @@ class Booted:
     def _end(self) -> None:
         if self._container is None:
             return
+        try:
+            self._wait()
+        finally:
+            for joined in _cgroups(self._name):
+                for folder in [*sorted(joined.parent.rglob("*/"), reverse=True), joined.parent]:
+                    with contextlib.suppress(OSError):
+                        folder.rmdir()
+
+    def _wait(self) -> None:
+        assert self._container is not None
         try:
             self._container.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
