@@ -11,7 +11,7 @@ from edgedet.app.obtaining import add
 from edgedet.cli._models_place import say_waiting, second_thoughts, state_dir_of
 from edgedet.models.twins import edgetpu_twin
 
-_FILE = click.Path(path_type=Path)
+_FILE = click.Path(path_type=Path, readable=False)
 
 
 @click.command(

@@ -40,8 +40,8 @@ Row = tuple[str, str]
     "  edgedet models inspect yolov8n_full_integer_quant_edgetpu.tflite --json\n"
     "\nExit status: 0 a detector that edgedet can use, 1 not one (what it is instead is still shown).",
 )
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--label-file", type=click.Path(path_type=Path), help="Names of the classes, one a line.")
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
+@click.option("--label-file", type=click.Path(path_type=Path, readable=False), help="Names of the classes, one a line.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
 def inspect_command(file: Path, label_file: Path | None, *, as_json: bool) -> None:
     """Say what a .tflite FILE is, how its outputs are read, and how well it maps to an Edge TPU.

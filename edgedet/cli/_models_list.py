@@ -34,7 +34,12 @@ class _Row:
 
 @click.command(name="list", epilog="\b\nExamples:\n  edgedet models list\n  edgedet models list --json")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="The configuration whose state_dir is meant.")
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path, readable=False),
+    help="The configuration whose state_dir is meant.",
+)
 def list_command(config: Path | None, *, as_json: bool) -> None:
     """Say which models are installed, which one comes along, and which can be had, with size and licence."""
     state = state_dir_of(config)

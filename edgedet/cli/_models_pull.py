@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     "--from", "address", default=CORAL_ADDRESS, help="A copy of the catalogue's files; the sums hold there too."
 )
 @click.option("--replace", is_flag=True, help="Take the place of another model of that name.")
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="The configuration whose state_dir is meant.")
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path, readable=False),
+    help="The configuration whose state_dir is meant.",
+)
 def pull_command(name: str, address: str, config: Path | None, *, replace: bool) -> None:
     """Fetch the model NAME of the catalogue: for the CPU, for the Edge TPU, and the names of its classes.
 

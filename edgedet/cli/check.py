@@ -22,7 +22,8 @@ from edgedet.settings.secrecy import open_secrets
     "\nExit status: 0 right, 78 wrong."
 )
 @click.option(
-    "-c", "--config", "file", type=click.Path(path_type=Path), default=DEFAULT_PATH, show_default=True, metavar="FILE",
+    "-c", "--config", "file", type=click.Path(path_type=Path, readable=False), default=DEFAULT_PATH, show_default=True,
+    metavar="FILE",
     help="The configuration.",
 )  # fmt: skip
 @click.option("--migrate", "to_today", is_flag=True, help="Print the file in today's form, comments kept.")

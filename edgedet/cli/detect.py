@@ -51,7 +51,9 @@ class JsonSink:
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
 @click.option("-m", "--model", type=click.Path(path_type=Path), help="A .tflite detector. Default: the bundled one.")
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="Take model, thresholds and masks from it.")
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path, readable=False), help="Take model, thresholds and masks from it."
+)
 @click.option("--camera", help="Which camera of that configuration; needed where it has several.")
 @click.option("--min-score", type=click.FloatRange(0, 1), help="Weaker ones go.  [default: 0.25]")
 @click.option("--iou", type=click.FloatRange(0, 1), help="Overlap at which two are one object.  [default: 0.7]")

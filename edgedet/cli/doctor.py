@@ -30,8 +30,8 @@ _MARKS = {"ok": ("✔", "green"), "warning": ("!", "yellow"), "problem": ("✘",
     "\nExit status: 0 no problem (warnings are none), 1 problems."
 )
 @click.option(
-    "-c", "--config", "file", type=click.Path(path_type=Path), metavar="FILE",
-    help=f"The configuration. Default: {DEFAULT_PATH} if it is there, else only the machine is looked at.",
+    "-c", "--config", "file", type=click.Path(path_type=Path, readable=False), metavar="FILE",
+    help=f"The configuration. Default: {DEFAULT_PATH} if it or a service is there, else only the machine is looked at.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
 def command(file: Path | None, *, as_json: bool) -> int:
@@ -60,11 +60,13 @@ def _read(file: Path | None) -> Reading:
     """The configuration, within a few seconds: it may lie on a disk that does not answer."""
     from edgedet.doctor.configuration import read
     from edgedet.doctor.examination import answer_of
-    from edgedet.doctor.situation import service_account
+    from edgedet.doctor.situation import SERVICE_USER, service_account
 
-    if file is None and _is_there(DEFAULT_PATH):
+    account = service_account()
+    # Where the service is installed its configuration belongs there: that it is gone has to be told.
+    if file is None and (_is_there(DEFAULT_PATH) or account.name == SERVICE_USER):
         file = DEFAULT_PATH
-    reading = answer_of(lambda: read(file, service_account()), _READING_S)
+    reading = answer_of(lambda: read(file, account), _READING_S)
     if reading is None:
         raise EdgedetError(f"{file} or its models cannot be read within {_READING_S:g} s", hint="Look at that disk.")
     return reading

@@ -35,7 +35,8 @@ _SUM_UP_S = 5.0
 @click.option(
     "-c",
     "--config",
-    type=click.Path(path_type=Path),
+    # An unreadable file is for the loader to refuse, as a wrong configuration: click would take it for wrong usage.
+    type=click.Path(path_type=Path, readable=False),
     default=DEFAULT_PATH,
     show_default=True,
     help="The configuration.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ from urllib.parse import urlsplit
 from edgedet.app.composition import source_of
 from edgedet.doctor import unit
 from edgedet.doctor.asking import ask
-from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
-from edgedet.doctor.situation import group_name
+from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
+from edgedet.doctor.situation import SERVICE_USER, group_name
 from edgedet.errors import EdgedetError, SourceError
+from edgedet.settings import DEFAULT_PATH
 from edgedet.types import ViewSize
 from edgedet.workers.camera import CameraSpec, CameraWorker
 
@@ -27,7 +29,10 @@ _SYSTEM_PYTHON = "/usr/bin/python3"
 _COUNT = "import picamera2; print(len(picamera2.Picamera2.global_camera_info()))"
 _ONE_AT_A_TIME = frozenset({"picamera2", "v4l2"})
 _VIEW = ViewSize(320, 320)
+_READ = 4
 _READ_WRITE = 6
+_HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
+"""What `ProtectHome=` of the unit shows as empty."""
 
 
 def names(situation: Situation) -> list[str]:
@@ -44,7 +49,11 @@ def examine(situation: Situation, subject: str) -> Iterator[Finding]:
         return
     camera = situation.loaded.settings.cameras[subject.removeprefix(f"{_SUBJECT} ")]
     kind = camera.source.type
-    missing = _interpreter(situation, subject, camera) or _permission(situation, subject, camera)
+    missing = (
+        _interpreter(situation, subject, camera)
+        or _permission(situation, subject, camera)
+        or _recording(situation, subject, camera)
+    )
     if missing is not None:
         yield missing
     elif kind in _ONE_AT_A_TIME and unit.is_running(situation):
@@ -58,7 +67,7 @@ def _machine(situation: Situation) -> Iterator[Finding]:
     answer = ask([_SYSTEM_PYTHON, "-I", "-c", _COUNT], situation.patience_s)
     if answer is not None and answer.code == 0:
         yield ok(_SUBJECT, f"picamera2 of {_SYSTEM_PYTHON} finds {answer.out.splitlines()[-1]} of the Pi's own")
-    elif (situation.root / "sys/firmware/devicetree/base/model").exists():
+    elif _is_pi(situation):
         yield warning(_SUBJECT, f"{_SYSTEM_PYTHON} has no picamera2 for the Pi's own cameras", "", _install_picamera2())
     else:
         yield ok(_SUBJECT, "picamera2 is not here; it is for a Raspberry Pi's own cameras")
@@ -80,6 +89,8 @@ def _interpreter(situation: Situation, subject: str, camera: CameraSettings) -> 
         return None
     why = answer.ended if answer.code is None or answer.code < 0 else answer.error
     advice = "It comes with the system's Python; a virtual environment does not see it."
+    if not _is_pi(situation):
+        advice += " Only Raspberry Pi OS has it: elsewhere, write another `type:` of source."
     return problem(subject, f"{python} cannot load {driver}: {why}", advice, _install_picamera2())
 
 
@@ -96,6 +107,30 @@ def _permission(situation: Situation, subject: str, camera: CameraSettings) -> F
     group = group_name(node.stat().st_gid)
     join = as_root(f"usermod -aG {shlex.quote(group)} {shlex.quote(situation.account.name)}")
     return problem(subject, f"{situation.account.name} may not open {device}", "Then restart the service.", join)
+
+
+def _recording(situation: Situation, subject: str, camera: CameraSettings) -> Finding | None:
+    """What keeps the service from a file or folder that whoever asks may well be able to read."""
+    told = source_of(camera).get("path")
+    account = situation.account
+    if situation.config != DEFAULT_PATH or account.name != SERVICE_USER or not isinstance(told, str):
+        return None
+    path = Path(told)
+    if any(path.is_relative_to(home) for home in _HIDDEN):
+        written = re.sub(r"([][\\.*^$#])", r"\\\1", told)
+        rename = shlex.quote(f"s#{written}#/srv/{path.name}#")
+        moved = as_root(
+            f"cp -r {shlex.quote(told)} /srv/",
+            f"sed -i {rename} {shlex.quote(str(situation.config))}",
+            f"systemctl reload {unit.UNIT}",
+        )
+        return problem(subject, f"{told} is hidden from the service, as all homes are", "", moved)
+    if path.exists() and not account.may(path, _READ):
+        closed = account.closed_folder(path)
+        above = [] if closed is None else [f"chmod a+x {shlex.quote(str(closed))}"]
+        opened = as_root(*above, f"chmod -R a+rX {shlex.quote(told)}")
+        return problem(subject, f"{account.name} may not read {told}", "", opened)
+    return None
 
 
 def _frame(situation: Situation, subject: str, camera: CameraSettings) -> Finding:
@@ -139,7 +174,11 @@ def _look_at(camera: CameraSettings, source: dict[str, object]) -> str:
             parts = urlsplit(str(source["url"]))
             return f"nc -zv {shlex.quote(parts.hostname or '')} {parts.port or 554}"
         case _:
-            return f"ls -l {shlex.quote(str(source.get('path', '.')))}"
+            return as_asked(f"ls -l {shlex.quote(str(source.get('path', '.')))}")
+
+
+def _is_pi(situation: Situation) -> bool:
+    return (situation.root / "sys/firmware/devicetree/base/model").exists()
 
 
 def _install_picamera2() -> str:

@@ -101,7 +101,10 @@ def _keep_to(file: Path, account: Account) -> str:
     """Readable for the daemon, and for nobody else."""
     path = shlex.quote(str(file))
     if account.name == SERVICE_USER:
-        return as_root(f"chgrp {SERVICE_USER} {path}", f"chmod 640 {path}")
+        closed = account.closed_folder(file.absolute())
+        above = shlex.quote(str(closed))
+        opened = [] if closed is None else [f"chgrp {SERVICE_USER} {above}", f"chmod g+x {above}"]
+        return as_root(*opened, f"chgrp {SERVICE_USER} {path}", f"chmod 640 {path}")
     if file.stat().st_uid == account.uid:
         return as_asked(f"chmod 600 {path}")
     return as_root(f"chown {account.name} {path}", f"chmod 600 {path}")

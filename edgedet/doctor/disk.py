@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgedet.doctor import unit
 from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
 from edgedet.service.machine import SystemMeter
 from edgedet.service.strain import low_disk_mb
+from edgedet.settings import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from edgedet.doctor.situation import Account, Situation
 
 SUBJECT = "disk"
 _READ_WRITE_ENTER = 7
+_READ_WRITE = 6
+_NOT_ITS_OWN = frozenset({"models", "lost+found"})
 _PROBE_BYTES = 64 * 1024
 
 
@@ -39,6 +43,16 @@ def examine(situation: Situation) -> Iterator[Finding]:
         own = as_root(f"chown -R {account.name} {shlex.quote(str(folder))}", f"chmod u+rwx {shlex.quote(str(folder))}")
         yield problem(SUBJECT, f"{account.name} may not write to {folder}", "", own)
         return
+    if situation.config == DEFAULT_PATH and not unit.may_write(situation, folder):
+        message = f"{unit.UNIT} may not write to {folder}: the system is read-only to it"
+        yield problem(SUBJECT, message, "Or leave `state_dir` out.", unit.open_to_it(folder))
+        return
+    closed = _closed_within(folder, account)
+    if closed is not None:
+        advice = "Somebody else made it, such as root by `sudo edgedet run`."
+        own = as_root(f"chown -R {account.name} {shlex.quote(str(folder))}")
+        yield problem(SUBJECT, f"{account.name} may not write to {closed}", advice, own)
+        return
     figures = SystemMeter(folder, situation.root).read()
     free_mb = figures.disk_free_mb or 0.0
     failure = _try_to_write(folder)
@@ -50,6 +64,19 @@ def examine(situation: Situation) -> Iterator[Finding]:
         yield problem(SUBJECT, f"{folder} takes no file: {os.strerror(failure)}", "", "dmesg | tail -n 20")
     else:
         yield ok(SUBJECT, f"{folder} can be written to, {free_mb:.0f} MB are free")
+
+
+def _closed_within(folder: Path, account: Account) -> Path | None:
+    """What lies in it and is closed to the daemon, that writes to all of it but the models."""
+    try:
+        entries = sorted([*folder.iterdir(), *folder.glob("snapshots/*/")])
+    except OSError:
+        return None
+    for entry in entries:
+        wanted = _READ_WRITE_ENTER if entry.is_dir() else _READ_WRITE
+        if entry.name not in _NOT_ITS_OWN and entry.exists() and not account.may(entry, wanted):
+            return entry
+    return None
 
 
 def _absent(folder: Path, account: Account) -> Finding:

@@ -35,9 +35,18 @@ class Account:
         if self.uid == 0:
             return path.exists()
         try:
-            return self._granted(path, wanted) and all(self._granted(folder, 1) for folder in path.parents)
+            return self._granted(path, wanted) and self.closed_folder(path) is None
         except OSError:
             return False
+
+    def closed_folder(self, path: Path) -> Path | None:
+        """The first folder on the way to `path` that it may not enter; None: all are open, or cannot be asked."""
+        if self.uid == 0:
+            return None
+        try:
+            return next((folder for folder in reversed(path.parents) if not self._granted(folder, 1)), None)
+        except OSError:
+            return None
 
     def _granted(self, path: Path, wanted: int) -> bool:
         status = path.stat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgedet.doctor.asking import ask
@@ -16,9 +17,16 @@ if TYPE_CHECKING:
 
 SUBJECT = "service"
 UNIT = "edgedet.service"
-_KEYS = ("LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "ExecMainStatus", "NRestarts", "StatusText")
+_STATE = Path("/var/lib/edgedet")
+"""What its `StateDirectory=` opens."""
+_KEYS = (
+    "LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "ExecMainStatus", "NRestarts", "StatusText",
+    "ProtectSystem", "ReadWritePaths",
+)  # fmt: skip
 _PATIENCE_S = 3.0
 _MANY_RESTARTS = 3
+_NO_USER = "217"
+"""EXIT_USER of systemd.exec(5)."""
 
 
 def examine(situation: Situation) -> Iterator[Finding]:
@@ -27,15 +35,28 @@ def examine(situation: Situation) -> Iterator[Finding]:
     if known is None:
         yield ok(SUBJECT, "systemd does not run here; edgedet can be started by hand")
         return
-    state, detail = known.get("ActiveState", ""), known.get("SubState", "")
-    if known.get("LoadState") != "loaded":
+    load, state, detail = (known.get(key, "") for key in ("LoadState", "ActiveState", "SubState"))
+    if load == "masked":
+        unmask = as_root(f"systemctl unmask {UNIT}", f"systemctl enable --now {UNIT}")
+        yield warning(SUBJECT, f"{UNIT} is masked, so nothing can start it", "", unmask)
+    elif load in {"bad-setting", "error"}:
+        advice = "Mend that line in its drop-in (`sudo systemctl edit edgedet`), then restart it."
+        yield problem(SUBJECT, f"systemd refuses {UNIT}: a line of it is wrong", advice, _verify())
+    elif load != "loaded":
         yield ok(SUBJECT, f"{UNIT} is not installed here; edgedet can be started by hand")
+    elif known.get("ExecMainStatus") == _NO_USER and state != "active":
+        # Comes again and again, so it is mostly found while it waits for the next time.
+        made = as_root("systemd-sysusers edgedet.conf", f"systemctl restart {UNIT}")
+        yield problem(SUBJECT, f"{UNIT} cannot start: its user is missing", "", made)
     elif state == "active":
         said = f": {known['StatusText']}" if known.get("StatusText") else ""
         yield ok(SUBJECT, f"{UNIT} runs{said}")
         if int(known.get("NRestarts") or 0) >= _MANY_RESTARTS:
             times = known["NRestarts"]
             yield warning(SUBJECT, f"it was started again {times} times", "Its log says why.", _log())
+        if known.get("UnitFileState") == "disabled":
+            enable = as_root(f"systemctl enable {UNIT}")
+            yield warning(SUBJECT, "it is disabled: it will not run after the machine's next start", "", enable)
     elif state == "failed":
         yield _failed(situation, known)
     elif state == "activating":
@@ -61,6 +82,31 @@ def properties(situation: Situation) -> dict[str, str] | None:
 def is_running(situation: Situation) -> bool:
     """Whether the daemon has the devices at this moment."""
     return (properties(situation) or {}).get("ActiveState") in {"active", "activating", "reloading"}
+
+
+def may_write(situation: Situation, folder: Path) -> bool:
+    """Whether the unit lets the daemon write there, whoever the folder belongs to; true without such a unit."""
+    known = properties(situation) or {}
+    if known.get("LoadState") != "loaded" or known.get("ProtectSystem") != "strict":
+        return True
+    open_ones = [_STATE, *(Path(word.lstrip("+-")) for word in known.get("ReadWritePaths", "").split())]
+    return any(folder.is_relative_to(place) for place in open_ones)
+
+
+def open_to_it(folder: Path) -> str:
+    """Lets the daemon write to a folder besides its own."""
+    file = f"/etc/systemd/system/{UNIT}.d/state-dir.conf"
+    line = shlex.quote(f"[Service]\\nReadWritePaths={folder}\\n")
+    return as_root(
+        f"mkdir -p /etc/systemd/system/{UNIT}.d",
+        f"printf {line} > {file}",
+        "systemctl daemon-reload",
+        f"systemctl restart {UNIT}",
+    )
+
+
+def _verify() -> str:
+    return as_root(f"systemd-analyze verify {UNIT}")
 
 
 def _failed(situation: Situation, known: dict[str, str]) -> Finding:

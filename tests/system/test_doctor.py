@@ -130,6 +130,58 @@ def test_a_state_directory_of_root_s_is_given_to_the_service(configured: Booted)
     assert wrong(doctor(configured), "disk") == []
 
 
+def test_what_root_left_in_the_state_directory_is_given_to_the_service_that_takes_it_by_itself(
+    configured: Booted,
+) -> None:
+    configured.run("systemctl", "start", UNIT)
+    configured.run("systemctl", "stop", UNIT)
+    configured.run("sh", "-c", "chown -R root:root /var/lib/edgedet/*")
+    configured.run("systemctl", "start", UNIT)
+    (found,) = wrong(doctor(configured), "disk")
+    assert found["message"].startswith("edgedet may not write to /var/lib/edgedet/")
+    configured.run("sh", "-c", found["command"])
+    assert wrong(doctor(configured), "disk") == []
+    until(lambda: "disk_unwritable" not in configured.property(UNIT, "StatusText"), "the daemon writes again")
+
+
+def test_a_configuration_that_only_root_may_read_is_refused_and_given_to_the_service(configured: Booted) -> None:
+    configured.run("chown", "root:root", CONFIG)
+    configured.run("chmod", "600", CONFIG)
+    configured.run("systemctl", "start", UNIT, check=False)
+    assert configured.property(UNIT, "ExecMainStatus") == "78"
+    findings = doctor(configured)
+    for found in (*wrong(findings, "configuration"), *wrong(findings, "service")):
+        configured.run("sh", "-c", found["command"])
+    assert [finding for finding in doctor(configured) if finding["level"] == "problem"] == []
+    assert configured.property(UNIT, "ActiveState") == "active"
+
+
+def test_a_configuration_that_is_gone_is_missed_where_the_service_is_installed(configured: Booted) -> None:
+    configured.run("rm", CONFIG)
+    (found,) = wrong(doctor(configured), "configuration")
+    configured.run("sh", "-c", found["command"])
+    assert wrong(doctor(configured), "configuration") == []
+
+
+def test_a_masked_service_is_started_by_the_command(configured: Booted) -> None:
+    configured.run("systemctl", "mask", UNIT)
+    (found,) = wrong(doctor(configured), "service")
+    assert "masked" in found["message"]
+    configured.run("sh", "-c", found["command"])
+    assert wrong(doctor(configured), "service") == []
+
+
+def test_a_state_directory_that_the_unit_closes_is_opened_by_the_command(configured: Booted) -> None:
+    configured.run("install", "-d", "-o", "edgedet", "/srv/state")
+    configured.run("sh", "-c", f"echo 'state_dir: /srv/state' >> {CONFIG}")
+    (found,) = wrong(doctor(configured), "disk")
+    configured.run("sh", "-c", found["command"])
+    assert wrong(doctor(configured), "disk") == []
+    configured.run("test", "-e", "/srv/state/spool.db")
+    configured.run("rm", "-r", f"/etc/systemd/system/{UNIT}.d")
+    configured.run("systemctl", "daemon-reload")
+
+
 def test_the_service_s_own_password_is_tried_and_written_anew_by_the_command(configured: Booted) -> None:
     configure(configured, more=", username: dev")
     configured.run("install", "-m", "600", "/dev/stdin", PASSWORD, stdin="wrong\n")

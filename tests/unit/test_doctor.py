@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,7 +16,7 @@ from edgedet.doctor import camera, clock, configuration, disk, edgetpu, library,
 from edgedet.doctor.asking import ask, explain_signal
 from edgedet.doctor.examination import Subject, answer_of, examine, subjects
 from edgedet.doctor.finding import Level, as_asked, as_root, ok
-from edgedet.doctor.situation import Account, Situation, service_account
+from edgedet.doctor.situation import SERVICE_USER, Account, Situation, service_account
 
 NOBODY = Account("nobody", 65534, frozenset({65534}))
 
@@ -273,6 +275,10 @@ def test_google_s_old_build_of_the_library_is_warned_of(
         ("LoadState=loaded\nActiveState=activating\nSubState=auto-restart", Level.WARNING, "auto-restart"),
         ("LoadState=loaded\nActiveState=inactive", Level.WARNING, "does not run"),
         ("LoadState=loaded\nActiveState=failed\nExecMainStatus=78", Level.PROBLEM, "its configuration is wrong"),
+        ("LoadState=masked\nActiveState=inactive", Level.WARNING, "is masked"),
+        ("LoadState=bad-setting\nActiveState=inactive", Level.PROBLEM, "a line of it is wrong"),
+        ("LoadState=loaded\nActiveState=activating\nExecMainStatus=217", Level.PROBLEM, "its user is missing"),
+        ("LoadState=loaded\nActiveState=active\nUnitFileState=disabled", Level.WARNING, "it is disabled"),
     ],
 )
 def test_the_unit_s_state_is_put_into_words(
@@ -299,3 +305,46 @@ def test_a_state_directory_that_the_service_cannot_make_is_made_by_the_command(b
     (found,) = disk.examine(replace(bare, state_dir=Path("/var/lib/none/edgedet"), account=NOBODY))
     assert found.level is Level.WARNING
     assert "install -d -m 750 -o nobody /var/lib/none/edgedet" in found.command
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to somebody else: for root only")
+def test_a_file_of_root_s_in_the_state_directory_is_named_and_given_to_the_service(bare: Situation) -> None:
+    with TemporaryDirectory(prefix="edgedet-", dir="/tmp") as place:
+        state = Path(place) / "state"
+        put(state, {"spool.db": "", "models/m.tflite": "", "lost+found/x": ""})
+        for path in (state.parent, state):
+            path.chmod(0o755)
+        os.chown(state, NOBODY.uid, NOBODY.uid)
+        situation = replace(bare, state_dir=state, account=NOBODY)
+        (found,) = disk.examine(situation)
+        assert (found.level, found.message) == (Level.PROBLEM, f"nobody may not write to {state}/spool.db")
+        subprocess.run(["sh", "-c", found.command.replace("sudo ", "")], check=True)
+        (found,) = disk.examine(situation)
+        assert found.level is Level.OK
+
+
+def test_a_clip_in_a_home_is_hidden_from_the_service_though_others_see_it(
+    bare: Situation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "edgedet.yaml"
+    file.write_text("version: 1\ncameras: {yard: {source: {type: video, path: /home/pi/clip.mp4}}}\n")
+    monkeypatch.setattr(camera, "DEFAULT_PATH", file)
+    service = replace(NOBODY, name=SERVICE_USER)
+    (found,) = camera.examine(replace(configuration.read(file, service).situation, root=bare.root), "camera yard")
+    assert (found.level, "hidden from the service" in found.message) == (Level.PROBLEM, True)
+    assert "cp -r /home/pi/clip.mp4 /srv/ && " in found.command
+    assert r"sed -i 's#/home/pi/clip\.mp4#/srv/clip.mp4#' " in found.command
+
+
+def test_a_folder_that_the_service_may_not_enter_is_opened_with_the_configuration_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "closed" / "edgedet.yaml"
+    put(file.parent, {file.name: "version: 1\ncameras: {yard: {source: {type: synthetic}}}\n"})
+    for folder in reversed(file.parent.parents):
+        if folder.stat().st_uid == os.geteuid() and folder.is_relative_to(tmp_path.parent.parent.parent):
+            folder.chmod(0o755)
+    file.parent.chmod(0o700)
+    service = Account(SERVICE_USER, 65534, frozenset({65534}))
+    (found,) = configuration.read(file, service).findings
+    assert found.message == f"{SERVICE_USER} may not read {file}"
+    assert f"chgrp {SERVICE_USER} {file.parent} &&" in found.command
+    assert f"chmod g+x {file.parent} &&" in found.command
