@@ -253,7 +253,7 @@ install_edgedet() {
     for release in "$opt"/releases/*; do
         [ "$release" = "$new" ] || rm -rf "$release"
     done
-    say "$("$command" --version) is installed"
+    say "$("$command" --version | sed 's/.*, //') is installed"
     name_libedgetpu
     say "next:  sudoedit $config && sudo edgedet check && sudo systemctl reload-or-restart edgedet"
     say "       journalctl -fu edgedet"
