@@ -13,6 +13,7 @@ from edgedet.app.preference import Files, with_names_of
 from edgedet.errors import AcceleratorError
 from edgedet.health import Code, DetectorFacts, Reason
 from edgedet.health import DetectorState as Answering
+from edgedet.settings.model_choice import is_there
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.detector import DetectorSpec
 from edgedet.workers.edgetpu_keeper import Patience
@@ -41,7 +42,7 @@ def files_of(settings: DetectorSettings, choice: ModelChoice | None) -> Files | 
     """
     if choice is None:
         return None
-    there = {file for file in choice.files if file.is_file()}
+    there = {file for file in choice.files if is_there(file)}
     cpu = edgetpu = None
     if choice.cpu in there and "cpu" in settings.accelerators:
         cpu = open_model(choice.cpu, choice.labels)

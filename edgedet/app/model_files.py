@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edgedet.app.model import Model, open_compiled, open_model
 from edgedet.app.preference import Files, difference_of, with_names_of
 from edgedet.errors import AcceleratorError, ModelError
-from edgedet.settings.model_choice import twin_of
+from edgedet.settings.model_choice import is_there, twin_of
 
 if TYPE_CHECKING:
     from edgedet.settings import ModelChoice
@@ -38,7 +38,7 @@ class ModelFiles:
             AcceleratorError: it is not there, or of another network than the CPU's; `code` says which.
         """
         file = self._edgetpu
-        if not file.is_file():
+        if not is_there(file):
             if self._named is None:
                 hint = "It is taken when it comes; accelerators: [cpu] makes do without."
                 raise AcceleratorError(f"there is no {file.name}", hint=hint, code="edgetpu_absent")

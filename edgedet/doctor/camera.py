@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from edgedet.app.composition import source_of
-from edgedet.doctor import unit
+from edgedet.doctor import hidden, unit
 from edgedet.doctor.asking import ask
 from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
-from edgedet.doctor.situation import SERVICE_USER, group_name
+from edgedet.doctor.situation import group_name
 from edgedet.errors import EdgedetError, SourceError
-from edgedet.settings import DEFAULT_PATH
 from edgedet.types import ViewSize
 from edgedet.workers.camera import CameraSpec, CameraWorker
 
@@ -31,8 +29,6 @@ _ONE_AT_A_TIME = frozenset({"picamera2", "v4l2"})
 _VIEW = ViewSize(320, 320)
 _READ = 4
 _READ_WRITE = 6
-_HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
-"""What `ProtectHome=` of the unit shows as empty."""
 
 
 def names(situation: Situation) -> list[str]:
@@ -113,18 +109,12 @@ def _recording(situation: Situation, subject: str, camera: CameraSettings) -> Fi
     """What keeps the service from a file or folder that whoever asks may well be able to read."""
     told = source_of(camera).get("path")
     account = situation.account
-    if situation.config != DEFAULT_PATH or account.name != SERVICE_USER or not isinstance(told, str):
+    if not isinstance(told, str) or not hidden.is_for_the_service(situation):
         return None
     path = Path(told)
-    if any(path.is_relative_to(home) for home in _HIDDEN):
-        written = re.sub(r"([][\\.*^$#])", r"\\\1", told)
-        rename = shlex.quote(f"s#{written}#/srv/{path.name}#")
-        moved = as_root(
-            f"cp -r {shlex.quote(told)} /srv/",
-            f"sed -i {rename} {shlex.quote(str(situation.config))}",
-            f"systemctl reload {unit.UNIT}",
-        )
-        return problem(subject, f"{told} is hidden from the service, as all homes are", "", moved)
+    in_a_home = hidden.examine(situation, subject, path)
+    if in_a_home is not None:
+        return in_a_home
     if path.exists() and not account.may(path, _READ):
         closed = account.closed_folder(path)
         above = [] if closed is None else [f"chmod a+x {shlex.quote(str(closed))}"]

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgedet.doctor import unit
+from edgedet.doctor import hidden, unit
 from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
 from edgedet.service.machine import SystemMeter
 from edgedet.service.strain import low_disk_mb
-from edgedet.settings import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from edgedet.doctor.situation import Account, Situation
@@ -43,7 +42,7 @@ def examine(situation: Situation) -> Iterator[Finding]:
         own = as_root(f"chown -R {account.name} {shlex.quote(str(folder))}", f"chmod u+rwx {shlex.quote(str(folder))}")
         yield problem(SUBJECT, f"{account.name} may not write to {folder}", "", own)
         return
-    if situation.config == DEFAULT_PATH and not unit.may_write(situation, folder):
+    if hidden.is_for_the_service(situation) and not unit.may_write(situation, folder):
         message = f"{unit.UNIT} may not write to {folder}: the system is read-only to it"
         yield problem(SUBJECT, message, "Or leave `state_dir` out.", unit.open_to_it(folder))
         return

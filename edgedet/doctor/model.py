@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgedet.app import composition
 from edgedet.app.model import open_model
+from edgedet.doctor import hidden
 from edgedet.doctor.edgetpu import load_once
 from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
 from edgedet.doctor.situation import SERVICE_USER
@@ -44,6 +45,8 @@ def examine(situation: Situation) -> Iterator[Finding]:
     files = [file for kind, file in (("edgetpu", choice.edgetpu), ("cpu", choice.cpu)) if file and kind in wanted]
     for file in files:
         yield from _file(file, choice.name, situation)
+    if choice.labels is not None and (in_a_home := hidden.examine(situation, SUBJECT, choice.labels)) is not None:
+        yield in_a_home
     yield from _tried_on_cpu(situation, choice)
 
 
@@ -55,6 +58,10 @@ def _pull(name: str, situation: Situation) -> str:
 
 def _file(file: Path, name: str, situation: Situation) -> Iterator[Finding]:
     account = situation.account
+    in_a_home = hidden.examine(situation, SUBJECT, file)
+    if in_a_home is not None:
+        yield in_a_home
+        return
     if not file.is_file():
         ready = file.parent == situation.state_dir / "models" and name in {model.name for model in READY}
         advice = "The daemon waits for it and takes it when it comes; `edgedet models add` takes in one of your own."

@@ -25,4 +25,7 @@ def edgetpu_twin(path: Path) -> Path | None:
 
 
 def _existing(path: Path) -> Path | None:
-    return path if path.is_file() else None
+    try:
+        return path if path.is_file() else None
+    except OSError:
+        return None  # in a folder that is closed to us there is none that we could use

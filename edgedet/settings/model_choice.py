@@ -39,6 +39,14 @@ class ModelChoice:
         return tuple(file for file in (self.edgetpu, self.cpu) if file is not None)
 
 
+def is_there(file: Path) -> bool:
+    """Whether there is such a file, as far as we may see: in a folder that is closed to us there is none."""
+    try:
+        return file.is_file()
+    except OSError:
+        return False
+
+
 def twin_of(file: Path) -> Path:
     """X_edgetpu.tflite for X.tflite, and the reverse."""
     stem = file.name.removesuffix(_SUFFIX)
@@ -49,7 +57,7 @@ def twin_of(file: Path) -> Path:
 def choice_of_path(file: Path, *, labels: Path | None = None) -> ModelChoice:
     """The model of one file, with its twin beside it where that exists."""
     twin = twin_of(file)
-    other = twin if twin.is_file() else None
+    other = twin if is_there(twin) else None
     stem = file.name.removesuffix(_SUFFIX)
     if stem.endswith(_TWIN):
         return ModelChoice(stem.removesuffix(_TWIN), cpu=other, edgetpu=file, labels=labels)
@@ -67,7 +75,7 @@ def installed_models(state_dir: Path) -> dict[str, ModelChoice]:
     for file in files:
         choice = choice_of_path(file)
         labels = folder / f"{choice.name}.txt"
-        found[choice.name] = choice_of_path(file, labels=labels if labels.is_file() else None)
+        found[choice.name] = choice_of_path(file, labels=labels if is_there(labels) else None)
     return found
 
 
@@ -78,7 +86,7 @@ def configured_models(settings: Settings) -> dict[str, ModelChoice]:
         cpu, edgetpu = files.cpu, files.edgetpu
         given = cpu or edgetpu
         twin = twin_of(given) if given else None
-        if twin is not None and twin.is_file():
+        if twin is not None and is_there(twin):
             cpu, edgetpu = cpu or twin, edgetpu or twin
         found[name] = ModelChoice(name, cpu, edgetpu, files.labels, key=("models", name))
     return found

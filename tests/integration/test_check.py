@@ -200,3 +200,12 @@ def test_an_example_is_right_and_its_labels_are_those_of_the_models_that_people_
     done = check(tmp_path, example.read_text().replace("/var/lib/edgedet/models", str(state)))
     assert done.returncode == 0
     assert "80 classes" in done.stdout
+
+
+def test_a_model_whose_twin_cannot_even_be_looked_for_has_none(tmp_path: Path) -> None:
+    # Too long a name with `_edgetpu` in it: as in a folder that is closed to us, asking is an error and no "no".
+    name = "m" * 245 + ".tflite"
+    done = check(tmp_path, f"models: {{mine: {{cpu: {name}}}}}\ndetector: {{model: mine}}\n" + CAMERA)
+    assert done.returncode == 0
+    assert f"{name} is not there" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -208,3 +208,18 @@ def test_somebody_who_may_not_read_the_configuration_is_told_in_two_lines(
     assert done.returncode != 0
     assert advice in done.stdout + done.stderr
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_model_in_a_home_is_refused_with_its_line_and_moved_by_the_command(configured: Booted) -> None:
+    configured.run("mkdir", "-p", "/home/pi")
+    configured.run("sh", "-c", "cp $(find /usr/lib/edgedet -name 'demo_model*.tflite') /home/pi/mine.tflite")
+    text = configured.run("cat", CONFIG).stdout.replace("demo_model", "/home/pi/mine.tflite")
+    configured.run("tee", CONFIG, stdin=text)
+    configured.run("systemctl", "start", UNIT, check=False)
+    assert configured.property(UNIT, "ExecMainStatus") == "78"
+    (refused,) = configured.journal(f"--unit={UNIT}", "MESSAGE_ID=87ba1dff779d480fa8b7d6d3ce56cb4f", "--lines=1")
+    assert f"{CONFIG}:4:" in refused["MESSAGE"]
+    (found,) = wrong(doctor(configured), "model")
+    assert "hidden from the service" in found["message"]
+    configured.run("sh", "-c", found["command"])
+    assert [finding for finding in doctor(configured) if finding["level"] == "problem"] == []

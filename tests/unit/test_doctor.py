@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from edgedet.doctor import camera, clock, configuration, disk, edgetpu, library, power, unit
+from edgedet.doctor import camera, clock, configuration, disk, edgetpu, hidden, library, model, power, unit
 from edgedet.doctor.asking import ask, explain_signal
 from edgedet.doctor.examination import Subject, answer_of, examine, subjects
 from edgedet.doctor.finding import Level, as_asked, as_root, ok
@@ -323,14 +323,20 @@ def test_a_file_of_root_s_in_the_state_directory_is_named_and_given_to_the_servi
         assert found.level is Level.OK
 
 
-def test_a_clip_in_a_home_is_hidden_from_the_service_though_others_see_it(
+def test_a_clip_or_a_model_in_a_home_is_hidden_from_the_service_though_others_see_it(
     bare: Situation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "edgedet.yaml"
-    file.write_text("version: 1\ncameras: {yard: {source: {type: video, path: /home/pi/clip.mp4}}}\n")
-    monkeypatch.setattr(camera, "DEFAULT_PATH", file)
+    file.write_text(
+        "version: 1\ndetector: {accelerators: [cpu]}\nmodels: {mine: {cpu: /home/pi/mine.tflite}}\n"
+        "cameras: {yard: {source: {type: video, path: /home/pi/clip.mp4}}}\n"
+    )
+    monkeypatch.setattr(hidden, "DEFAULT_PATH", file)
     service = replace(NOBODY, name=SERVICE_USER)
-    (found,) = camera.examine(replace(configuration.read(file, service).situation, root=bare.root), "camera yard")
+    situation = replace(configuration.read(file, service).situation, root=bare.root)
+    (found, *_) = model.examine(situation)
+    assert (found.level, "hidden from the service" in found.message) == (Level.PROBLEM, True)
+    (found,) = camera.examine(situation, "camera yard")
     assert (found.level, "hidden from the service" in found.message) == (Level.PROBLEM, True)
     assert "cp -r /home/pi/clip.mp4 /srv/ && " in found.command
     assert r"sed -i 's#/home/pi/clip\.mp4#/srv/clip.mp4#' " in found.command
