@@ -9,6 +9,7 @@ from edgedet.app.answering import files_of
 from edgedet.errors import ConfigError, ModelError, ModelMissing
 from edgedet.health import Code, DetectorFacts, DetectorState, Reason
 from edgedet.models.catalogue import DEFAULT_MODEL, READY
+from edgedet.settings.default_file import INSTALLED_STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ async def wait_for_model(
 
 def _why_missing(choice: ModelChoice | None, folder: Path, accelerators: tuple[str, ...]) -> str:
     if choice is None:
-        get = f"`edgedet models pull {DEFAULT_MODEL}` gets one and `edgedet models add` takes one in"
+        get = f"`{_command(folder)} pull {DEFAULT_MODEL}` gets one and `{_command(folder)} add` takes one in"
         return f"There is no model in {folder / 'models'}: {get}; the daemon takes it without a restart."
     files = {"cpu": choice.cpu, "edgetpu": choice.edgetpu}
     waited_for = [str(file) for kind in accelerators if (file := files[kind]) is not None]
@@ -54,5 +55,11 @@ def _why_missing(choice: ModelChoice | None, folder: Path, accelerators: tuple[s
         return f"The model {choice.name} has no file for {' or '.join(accelerators)}; one beside it is taken."
     by_itself = "it is taken as soon as it comes"
     if folder / "models" in {file.parent for file in choice.files} and choice.name in {model.name for model in READY}:
-        return f"{' or '.join(waited_for)} is not there; `edgedet models pull {choice.name}` gets it, and {by_itself}."
+        get = f"`{_command(folder)} pull {choice.name}` gets it"
+        return f"{' or '.join(waited_for)} is not there; {get}, and {by_itself}."
     return f"{' or '.join(waited_for)} is not there; {by_itself}."
+
+
+def _command(folder: Path) -> str:
+    """For another user than root it would take the model into that user's home."""
+    return "sudo edgedet models" if folder == INSTALLED_STATE else "edgedet models"

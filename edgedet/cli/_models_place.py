@@ -7,10 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgedet.settings.default_file import DEFAULT_PATH, may_be_read
+from edgedet.settings.default_file import DEFAULT_PATH, INSTALLED_STATE, may_be_read
 from edgedet.settings.model_choice import installed_models
-
-_SERVICE_STATE = Path("/var/lib/edgedet")
 
 
 def state_dir_of(config: Path | None) -> Path:
@@ -30,13 +28,13 @@ def state_dir_of(config: Path | None) -> Path:
 
 def is_not_the_services(state: Path) -> bool:
     """Whether the service of this machine has another state directory, which takes sudo to look into."""
-    return state != _SERVICE_STATE and _SERVICE_STATE.is_dir() and os.geteuid() != 0
+    return state != INSTALLED_STATE and INSTALLED_STATE.is_dir() and os.geteuid() != 0
 
 
 def second_thoughts(name: str, state: Path, command: str) -> Iterator[str]:
     """What still keeps a daemon from using the new model `name`: one line each."""
     if is_not_the_services(state):
-        yield f"the service of this machine looks in {_SERVICE_STATE / 'models'}; for it: sudo edgedet {command}"
+        yield f"the service of this machine looks in {INSTALLED_STATE / 'models'}; for it: sudo edgedet {command}"
     names = list(installed_models(state))
     if len(names) > 1:
         yield f"there are {len(names)} models now ({', '.join(names)}): with `model: auto` edgedet refuses to choose"

@@ -12,12 +12,16 @@ import click
 from edgedet.app.obtaining import Obtained, pull
 from edgedet.cli._models_place import say_waiting, second_thoughts, state_dir_of
 from edgedet.errors import DownloadError, UsageError
-from edgedet.models.catalogue import CORAL_ADDRESS, MadeByUser, find_ready
+from edgedet.models.catalogue import CORAL_ADDRESS, READY, MadeByUser, find_ready
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.progress import Progress, TaskID
+
+
+def _names(_context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
+    return [model.name for model in READY if model.name.startswith(begun)]
 
 
 @click.command(
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     "  edgedet models pull mobiledet --from http://nas.local/coral\n"
     "\nExit status: 0 it is there, 1 it cannot be had, 2 there is no such model, 78 wrong configuration.",
 )
-@click.argument("name")
+@click.argument("name", shell_complete=_names)
 @click.option(
     "--from", "address", default=CORAL_ADDRESS, help="A copy of the catalogue's files; the sums hold there too."
 )

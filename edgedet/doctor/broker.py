@@ -140,13 +140,16 @@ def _start(situation: Situation, connection: Connection) -> str:
             return as_root(f"echo '127.0.0.1 {connection.host}' >> /etc/hosts")
         return f"getent ahosts {shlex.quote(connection.host)}; cat /etc/resolv.conf"
     if not here:
-        return f"ping -c 3 {shlex.quote(connection.host)}; nc -zv {shlex.quote(connection.host)} {connection.port}"
+        port = shlex.quote(f"</dev/tcp/{connection.host}/{connection.port}")
+        return f"timeout 5 bash -c {port} && echo 'something listens there'"
     systemd = (situation.root / "run/systemd/system").is_dir()
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if _listens(connection):
         if connection.tls:
             return f"openssl s_client -connect {connection.host}:{connection.port} -brief </dev/null"
-        return as_root("systemctl restart mosquitto" if systemd else f"ss -ltnp sport = :{connection.port}")
-    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        # Where there is no mosquitto, something else has the port: its name helps more.
+        restarts = systemd and program is not None
+        return as_root("systemctl restart mosquitto" if restarts else f"ss -ltnp sport = :{connection.port}")
     start = "systemctl enable --now mosquitto" if systemd else f"{program or 'mosquitto'} -d -p {connection.port}"
     return as_root(start) if program else as_root("apt-get install -y mosquitto", start)
 

@@ -15,6 +15,7 @@ from edgedet.doctor.situation import SERVICE_USER, Account, Situation
 from edgedet.errors import ConfigError, ModelError
 from edgedet.models.inspection import inspect
 from edgedet.settings import load_settings, state_dir
+from edgedet.settings.default_file import INSTALLED_STATE
 from edgedet.settings.document import read_document
 from edgedet.settings.secrecy import exposed_passwords, open_secrets
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from edgedet.settings import Loaded, ModelChoice
 
 SUBJECT = "configuration"
-_INSTALLED_STATE = Path("/var/lib/edgedet")
 _READ = 4
 
 
@@ -140,6 +140,6 @@ def _misplaced(loaded: Loaded, choice: ModelChoice) -> tuple[int, str] | None:
 
 def _state_without(account: Account) -> Path:
     if account.name == SERVICE_USER or os.geteuid() == 0:
-        return _INSTALLED_STATE
+        return INSTALLED_STATE
     base = os.environ.get("XDG_STATE_HOME", "")
     return (Path(base) if base.startswith("/") else Path.home() / ".local/state") / "edgedet"

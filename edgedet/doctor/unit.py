@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 from edgedet.doctor.asking import ask
 from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
 from edgedet.errors import ExitCode
-from edgedet.settings.default_file import DEFAULT_PATH
+from edgedet.settings.default_file import DEFAULT_PATH, INSTALLED_STATE
 
 if TYPE_CHECKING:
     from edgedet.doctor.situation import Situation
 
 SUBJECT = "service"
 UNIT = "edgedet.service"
-_STATE = Path("/var/lib/edgedet")
-"""What its `StateDirectory=` opens."""
 _KEYS = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "ExecMainStatus", "NRestarts", "StatusText",
     "ProtectSystem", "ReadWritePaths",
@@ -89,7 +87,8 @@ def may_write(situation: Situation, folder: Path) -> bool:
     known = properties(situation) or {}
     if known.get("LoadState") != "loaded" or known.get("ProtectSystem") != "strict":
         return True
-    open_ones = [_STATE, *(Path(word.lstrip("+-")) for word in known.get("ReadWritePaths", "").split())]
+    # What `StateDirectory=` opens, and what a drop-in does.
+    open_ones = [INSTALLED_STATE, *(Path(word.lstrip("+-")) for word in known.get("ReadWritePaths", "").split())]
     return any(folder.is_relative_to(place) for place in open_ones)
 
 

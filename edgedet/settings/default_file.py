@@ -1,10 +1,12 @@
-"""The configuration that is meant where a command is given none. Needs no pydantic."""
+"""What is meant where a command is given no configuration: the installed service's. Needs no pydantic."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 DEFAULT_PATH = Path("/etc/edgedet/edgedet.yaml")
+INSTALLED_STATE = Path("/var/lib/edgedet")
+"""The state directory of an installed service."""
 
 
 def may_be_read(file: Path) -> bool | None:

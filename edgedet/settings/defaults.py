@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from edgedet.errors import ConfigError
+from edgedet.settings.default_file import INSTALLED_STATE
 from edgedet.settings.names import RESERVED, clean_name
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def state_dir(settings: Settings, *, environment: Mapping[str, str] | None = Non
     if given:
         return Path(given)
     if (os.geteuid() if user_id is None else user_id) == 0:
-        return Path("/var/lib/edgedet")
+        return INSTALLED_STATE
     home = environment.get("XDG_STATE_HOME", "")
     # the XDG specification has relative paths ignored
     base = Path(home) if home.startswith("/") else Path(environment.get("HOME") or "/") / ".local" / "state"

@@ -19,7 +19,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     state, config = tmp_path / "var", tmp_path / "edgedet.yaml"
     state.mkdir()
     config.write_text(f"version: 1\nstate_dir: {state}\ncameras: {{a: {{source: {{type: synthetic}}}}}}\n")
-    monkeypatch.setattr(_models_place, "_SERVICE_STATE", state)
+    monkeypatch.setattr(_models_place, "INSTALLED_STATE", state)
     monkeypatch.setattr(_models_place, "DEFAULT_PATH", config)
     return state
 
