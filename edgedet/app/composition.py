@@ -126,11 +126,16 @@ def camera_spec(name: str, camera: CameraSettings, model: Model, detector: Answe
         idle_fps=idle_fps_of(camera),
         masks=masks_of(camera),
         full_view=camera.snapshots.enabled,
-        open_deadline_s=_OPEN_S + patience_s(0.0, pause_s or 0.0, 0.0),
+        open_deadline_s=_open_deadline_s(camera) + patience_s(0.0, pause_s or 0.0, 0.0),
         stall_s=max(_STALL_S, getattr(camera.source, "read_timeout_s", None) or 0.0),
         pause_s=pause_s,
         python=getattr(camera.source, "interpreter", None),
     )
+
+
+def _open_deadline_s(camera: CameraSettings) -> float:
+    # A network camera may take its time twice: for the connection, and for the first picture after it.
+    return max(_OPEN_S, 2 * getattr(camera.source, "open_timeout_s", 0.0))
 
 
 def pause_of(camera: CameraSettings) -> float | None:
