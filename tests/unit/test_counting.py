@@ -19,7 +19,7 @@ class Publisher:
     def counts(self, objects=None, active=None, zones=None) -> dict[str, bytes]:
         """What goes out for these counts, by topic below the camera."""
         self.sent.clear()
-        self.publisher.publish(Counts(objects or {}, active or {}, zones or {}, {}))
+        self.publisher.publish(Counts(objects or {}, active or {}, zones or {}))
         return self.told()
 
     def told(self) -> dict[str, bytes]:
