@@ -6,20 +6,19 @@ decoding. Any other source waits for a slot, so that every frame comes, in order
 
 from __future__ import annotations
 
-import logging
 import os
 import select
 import socket
 import sys
 import time
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from edgedet.cameras import Camera, ScalesItself, Shot
-from edgedet.errors import EdgedetError
 from edgedet.types import FrameStamp, ViewSize
 from edgedet.workers import memory
-from edgedet.workers.failure import send_failure
+from edgedet.workers.failure import run_or_end
 from edgedet.workers.masks import Masks
 from edgedet.workers.observer import Observer
 from edgedet.workers.picture_press import PicturePress
@@ -206,15 +205,7 @@ class CameraChild:
 
 def serve(connection: socket.socket, memory_fd: int) -> None:
     """The child's whole life; ends the process."""
-    try:
-        _serve(connection, memory_fd)
-    except (BrokenPipeError, ConnectionResetError):
-        os._exit(0)
-    except Exception as error:
-        send_failure(connection, error)
-        if not isinstance(error, EdgedetError):
-            logging.getLogger(__name__).exception("worker failed")
-        os._exit(1)
+    run_or_end(connection, partial(_serve, connection, memory_fd))
     # The daemon may still read from our slots: the memory lives as long as it is mapped there.
     sys.stderr.flush()
     os._exit(0)

@@ -7,7 +7,6 @@ one more thread decodes.
 
 from __future__ import annotations
 
-import logging
 import os
 import queue
 import socket
@@ -26,14 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedet.accelerators import Accelerator, Options, open_those_there
-from edgedet.errors import EdgedetError, ModelError
+from edgedet.errors import ModelError
 from edgedet.geometry import LETTERBOX_GREY, Letterbox
 from edgedet.models import decoders
 from edgedet.models.inspection import inspect
 from edgedet.models.layout import Layout, identify
 from edgedet.models.quantise import InputEncoder
 from edgedet.workers import memory
-from edgedet.workers.failure import send_failure
+from edgedet.workers.failure import run_or_end
 from edgedet.workers.protocol import (
     MAX_MESSAGE,
     Kind,
@@ -228,7 +227,7 @@ class Decoding:
 def serve(connection: socket.socket, memory_fd: int) -> None:
     """The child's whole life. Ends the process; never returns to a caller that would do more."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    _guard(connection, partial(_serve, connection, memory_fd))
+    run_or_end(connection, partial(_serve, connection, memory_fd))
 
 
 def _serve(connection: socket.socket, memory_fd: int) -> None:
@@ -264,7 +263,7 @@ def _serve(connection: socket.socket, memory_fd: int) -> None:
     decoding.refuse_nonsense(instances[0].answers(), start["model"])
     done: queue.SimpleQueue[Invoked] = queue.SimpleQueue()
     for instance in instances:
-        work = partial(_guard, connection, partial(instance.run, connection, done))
+        work = partial(run_or_end, connection, partial(instance.run, connection, done))
         threading.Thread(target=work, daemon=True).start()
     told = {"backend": start["backend"], "warm_up_ms": warm_up_s * 1000.0, "left_out": left_out}
     connection.send(pack_json(Kind.OPENED, told))
@@ -282,16 +281,3 @@ def _options(start: dict[str, Any], number: int, edgetpu_runtime: int | None) ->
         delegate=start["delegate"],
         edgetpu_runtime=edgetpu_runtime,
     )
-
-
-def _guard(connection: socket.socket, work: Work) -> None:
-    """Whatever goes wrong in any thread ends the process, with its reason: half a worker is worse than none."""
-    try:
-        work()
-    except (BrokenPipeError, ConnectionResetError):
-        os._exit(0)
-    except Exception as error:
-        send_failure(connection, error)
-        if not isinstance(error, EdgedetError):
-            logging.getLogger(__name__).exception("worker failed")
-        os._exit(1)

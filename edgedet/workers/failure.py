@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import socket
+from collections.abc import Callable
 
 from edgedet import errors
 from edgedet.errors import AcceleratorError, EdgedetError, SourceError, WorkerRefused
@@ -20,6 +23,22 @@ def send_failure(connection: socket.socket, error: Exception) -> None:
         body = {"kind": "", "message": f"{type(error).__name__}: {error}", "hint": ""}
     with contextlib.suppress(OSError):
         connection.send(pack_json(Kind.FAILED, body))
+
+
+def run_or_end(connection: socket.socket, work: Callable[[], None]) -> None:
+    """Do a worker's work; whatever goes wrong ends the process with its reason, since half a worker is worse than none.
+
+    A daemon that is gone is no failure.
+    """
+    try:
+        work()
+    except (BrokenPipeError, ConnectionResetError):
+        os._exit(0)
+    except Exception as error:
+        send_failure(connection, error)
+        if not isinstance(error, EdgedetError):
+            logging.getLogger(__name__).exception("worker failed")
+        os._exit(1)
 
 
 def read_failure(message: bytes) -> EdgedetError:

@@ -63,6 +63,18 @@ class Puller:
             env={**kept, "STATE_DIRECTORY": str(self.state), **self.environment},
         )
 
+    @property
+    def part(self) -> Path:
+        """What has come of the CPU's model so far."""
+        return self.models / ".tiny.tflite.part"
+
+    def start_and_stall(self, site: Site) -> subprocess.Popen[str]:
+        """A pull that has half of the CPU's model and gets no more of it."""
+        site.fail(only=CPU, stall=HALF)
+        child = self.start("pull", "tiny", "--from", site.url)
+        eventually(lambda: self.part.exists() and self.part.stat().st_size >= HALF)
+        return child
+
     def run(self, *arguments: str) -> Finished:
         child = self.start(*arguments)
         out, err = child.communicate(timeout=PATIENCE_S)
@@ -149,10 +161,7 @@ def test_only_what_is_missing_is_fetched(site: Site, puller: Puller) -> None:
 def test_a_killed_pull_leaves_nothing_that_is_a_model_and_the_next_goes_on_from_there(
     site: Site, puller: Puller
 ) -> None:
-    site.fail(only=CPU, stall=HALF)
-    child = puller.start("pull", "tiny", "--from", site.url)
-    part = puller.models / ".tiny.tflite.part"
-    eventually(lambda: part.exists() and part.stat().st_size >= HALF)
+    child = puller.start_and_stall(site)
     child.kill()
     child.communicate()
     assert puller.visible == []
@@ -168,24 +177,18 @@ def test_a_killed_pull_leaves_nothing_that_is_a_model_and_the_next_goes_on_from_
 
 
 def test_ctrl_c_keeps_what_has_come(site: Site, puller: Puller) -> None:
-    site.fail(only=CPU, stall=HALF)
-    child = puller.start("pull", "tiny", "--from", site.url)
-    part = puller.models / ".tiny.tflite.part"
-    eventually(lambda: part.exists() and part.stat().st_size >= HALF)
+    child = puller.start_and_stall(site)
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=PATIENCE_S)
     assert child.returncode == 130
     assert "Traceback" not in err
-    assert part.stat().st_size == HALF
+    assert puller.part.stat().st_size == HALF
 
 
 def test_a_file_that_has_changed_on_the_server_begins_again(site: Site, puller: Puller) -> None:
     good = (site.files / CPU).read_bytes()
     (site.files / CPU).write_bytes(bytes(len(good)))
-    site.fail(only=CPU, stall=HALF)
-    child = puller.start("pull", "tiny", "--from", site.url)
-    part = puller.models / ".tiny.tflite.part"
-    eventually(lambda: part.exists() and part.stat().st_size >= HALF)
+    child = puller.start_and_stall(site)
     child.kill()
     child.communicate()
     (site.files / CPU).write_bytes(good)
@@ -219,13 +222,10 @@ def test_a_line_that_breaks_off_once_is_no_reason_to_give_up(
 
 
 def test_bytes_of_before_that_were_wrong_cost_one_more_download_and_nothing_else(site: Site, puller: Puller) -> None:
-    site.fail(only=CPU, stall=HALF)
-    child = puller.start("pull", "tiny", "--from", site.url)
-    part = puller.models / ".tiny.tflite.part"
-    eventually(lambda: part.exists() and part.stat().st_size >= HALF)
+    child = puller.start_and_stall(site)
     child.kill()
     child.communicate()
-    part.write_bytes(bytes(HALF))  # a power cut: the size was written, the content was not
+    puller.part.write_bytes(bytes(HALF))  # a power cut: the size was written, the content was not
     site.fail()
     assert puller.pull(site.url).code == 0
     assert puller.holds_all_of_it()
@@ -240,7 +240,7 @@ def test_other_bytes_than_the_catalogue_s_get_no_name(site: Site, puller: Puller
     assert what.startswith(f"edgedet: {site.url}/{CPU}: not the file of the catalogue")
     assert "nothing was changed" in advice
     assert puller.visible == []
-    assert not (puller.models / ".tiny.tflite.part").exists()
+    assert not puller.part.exists()
 
 
 def test_a_file_of_the_same_git_object_but_another_sha_256_than_the_first_gets_no_name(
@@ -361,8 +361,7 @@ def test_https_goes_through_the_proxy_s_tunnel_and_only_to_a_server_whose_certif
 def test_of_two_pulls_at_once_the_second_waits_and_finds_it_done(site: Site, puller: Puller) -> None:
     site.fail(only=CPU, hold=HALF)
     first = puller.start("pull", "tiny", "--from", site.url)
-    part = puller.models / ".tiny.tflite.part"
-    eventually(lambda: part.exists() and part.stat().st_size > 0)
+    eventually(lambda: puller.part.exists() and puller.part.stat().st_size > 0)
     second = puller.start("pull", "tiny", "--from", site.url)
     assert second.stderr is not None
     told = [second.stderr.readline() for _ in range(3)]
@@ -418,7 +417,7 @@ def test_a_full_disk_is_said_and_not_made_worse(
         assert done.code == 1
         assert complaint(done) == [f"edgedet: {puller.models}: {said}", "Make room there, then try again."]
         assert puller.visible == []
-        assert not (puller.models / ".tiny.tflite.part").exists()
+        assert not puller.part.exists()
     finally:
         subprocess.run(["umount", "-l", str(puller.state)], check=True)
 
