@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from system.booted import Booted, until
-from system.roots import RootUnavailable, debian_root, layer
+from system.places import BROKER, CONFIG, PASSWORD, UNIT
 
 pytestmark = pytest.mark.timeout(400)
-
-UNIT = "edgedet.service"
-CONFIG = "/etc/edgedet/edgedet.yaml"
-PASSWORD = "/etc/edgedet/mqtt-password"
-BROKER = "/etc/mosquitto/conf.d/doctor.conf"
 
 Findings = list[dict[str, str]]
 
 
-@pytest.fixture(scope="module", params=["bookworm", "trixie"])
-def machine(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_package: Callable[[str], Path]
-) -> Iterator[Booted]:
-    """A booted Debian with edgedet installed, and a broker that is stopped."""
-    folder = tmp_path_factory.mktemp(request.param)
-    try:
-        root = debian_root(request.param)
-        with layer(root, folder / "layer") as shown:
-            shutil.copy(own_package(request.param), shown / "edgedet.deb")
-            with Booted(shown, f"doctor-{request.param}", folder / "console") as booted:
-                booted.run("dpkg", "--install", "/edgedet.deb")
-                booted.run("systemctl", "stop", UNIT)
-                yield booted
-    except RootUnavailable as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture
-def configured(machine: Booted) -> Iterator[Booted]:
-    """With a drawn camera and a broker that runs; all of it as it was afterwards."""
+def configured(machine: Booted) -> Booted:
+    """With a drawn camera and a broker that runs."""
     configure(machine)
     machine.run("systemctl", "start", "mosquitto")
-    yield machine
-    machine.run("systemctl", "stop", UNIT, "mosquitto")
-    machine.run("systemctl", "reset-failed", check=False)
-    machine.run("rm", "-f", PASSWORD, BROKER)
+    return machine
 
 
 def configure(machine: Booted, *, url: str = "mqtt://127.0.0.1", more: str = "") -> None:

@@ -11,13 +11,11 @@ import pytest
 
 from system.booted import Booted
 from system.packages import changed_source, copied_source, download_wheels
+from system.places import CONFIG, UNIT
 from system.roots import RootUnavailable, debian_root, layer
 from system.test_package import accounts, files_of
 
 pytestmark = pytest.mark.timeout(500)
-
-UNIT = "edgedet.service"
-CONFIG = "/etc/edgedet/edgedet.yaml"
 
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])

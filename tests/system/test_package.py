@@ -12,12 +12,11 @@ import pytest
 
 from system.booted import Booted, until
 from system.packages import build_package, changed_source
+from system.places import CONFIG, UNIT
 from system.roots import MACHINE, RootUnavailable, debian_root, layer
 
 pytestmark = pytest.mark.timeout(400)
 
-UNIT = "edgedet.service"
-CONFIG = "/etc/edgedet/edgedet.yaml"
 MODEL = "/var/lib/edgedet/models/own.txt"
 
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from clips import write_clip
 from system.booted import Booted, until
-from system.roots import RootUnavailable, debian_root, layer
+from system.places import CONFIG, LAST_WORDS, PASSWORD, UNIT
 
 pytestmark = pytest.mark.timeout(400)
 
-UNIT = "edgedet.service"
 PYTHON = "/usr/lib/edgedet/venv/bin/python3"
-CONFIG = "/etc/edgedet/edgedet.yaml"
-LAST_WORDS = "/var/lib/edgedet/last-words"
 HANG = """\
 # Put into the daemon's Python by the test: SIGUSR1 makes the main thread wait for ever, as a deadlock would.
 import signal, time
@@ -30,37 +25,26 @@ signal.signal(signal.SIGUSR1, hangs_for_ever)
 """
 
 
-@pytest.fixture(scope="module", params=["bookworm", "trixie"])
-def machine(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_package: Callable[[str], Path]
-) -> Iterator[Booted]:
-    """A booted Debian with edgedet installed, configured and stopped."""
-    folder = tmp_path_factory.mktemp(request.param)
-    try:
-        root = debian_root(request.param)
-        with layer(root, folder / "layer") as shown:
-            shutil.copy(own_package(request.param), shown / "edgedet.deb")
-            with Booted(shown, f"edgedet-{request.param}", folder / "console") as booted:
-                # Installing starts it, with the configuration that comes with it: there is no such camera here.
-                booted.run("dpkg", "--install", "/edgedet.deb")
-                booted.run("systemctl", "stop", UNIT, "mosquitto")
-                for site in shown.glob("usr/lib/edgedet/venv/lib/python3*/site-packages"):
-                    (site / "hang_on_signal.py").write_text(HANG)
-                    (site / "hang_on_signal.pth").write_text("import hang_on_signal\n")
-                yield booted
-    except RootUnavailable as error:
-        pytest.skip(str(error))
+@pytest.fixture
+def service(machine: Booted) -> Booted:
+    """The machine with edgedet running on a synthetic camera."""
+    _configure(machine)
+    machine.run("systemctl", "start", UNIT)
+    return machine
 
 
 @pytest.fixture
-def service(machine: Booted) -> Iterator[Booted]:
-    """The machine with edgedet running on a synthetic camera; afterwards it is stopped and clean."""
+def service_that_can_hang(machine: Booted) -> Iterator[Booted]:
+    """The same; its main thread waits for ever from a SIGUSR1 on."""
+    (site,) = machine.root.glob("usr/lib/edgedet/venv/lib/python3*/site-packages")
+    added = {"hang_on_signal.py": HANG, "hang_on_signal.pth": "import hang_on_signal\n"}
+    for name, text in added.items():
+        (site / name).write_text(text)
     _configure(machine)
     machine.run("systemctl", "start", UNIT)
     yield machine
-    machine.run("systemctl", "stop", UNIT)
-    machine.run("systemctl", "reset-failed", check=False)
-    machine.run("rm", "-rf", LAST_WORDS, "/etc/edgedet/mqtt-password")
+    for name in added:
+        (site / name).unlink()
 
 
 def _configure(
@@ -214,7 +198,10 @@ def test_ends_that_follow_each_other_are_answered_by_pauses(service: Booted) -> 
     until(lambda: _is_watching(service), "it watches again")
 
 
-def test_a_main_loop_that_hangs_is_started_again_and_its_stacks_are_kept(service: Booted) -> None:
+def test_a_main_loop_that_hangs_is_started_again_and_its_stacks_are_kept(
+    service_that_can_hang: Booted,
+) -> None:
+    service = service_that_can_hang
     until(lambda: _is_watching(service), "the camera watches")
     before, restarts = _main_pid(service), _restarts(service)
     began = time.monotonic()
@@ -252,7 +239,7 @@ def test_a_stop_is_clean_and_keeps_nothing(service: Booted) -> None:
 
 
 def test_the_password_comes_as_a_credential_that_only_root_can_read(service: Booted) -> None:
-    service.run("sh", "-c", "umask 077; echo secret >/etc/edgedet/mqtt-password")
+    service.run("sh", "-c", f"umask 077; echo secret >{PASSWORD}")
     service.run(
         "sh", "-c", "touch /tmp/passwd && chmod 644 /tmp/passwd && mosquitto_passwd -b /tmp/passwd edgedet secret"
     )

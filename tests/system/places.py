@@ -1,0 +1,10 @@
+"""Names and places of an installed edgedet, on the machine that it is installed on."""
+
+from __future__ import annotations
+
+UNIT = "edgedet.service"
+CONFIG = "/etc/edgedet/edgedet.yaml"
+PASSWORD = "/etc/edgedet/mqtt-password"
+LAST_WORDS = "/var/lib/edgedet/last-words"
+BROKER = "/etc/mosquitto/conf.d/test.conf"
+"""A test's own settings of the broker."""
