@@ -6,6 +6,7 @@ a plain `${`. The file is read node by node and not constructed, so that nothing
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -80,7 +81,7 @@ def _read_text(file: Path) -> str:
         raise ConfigError(f"{file}: there is no such configuration file", hint=hint) from None
     except PermissionError:
         # Readable for the daemon's group alone, since it may hold passwords.
-        hint = "run the command again with sudo, or give a file that you may read with -c FILE"
+        hint = f"run the command again with sudo, or let user {os.geteuid()} read the file and its folder"
         raise ConfigError(f"{file}: this user may not read it", hint=hint) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
