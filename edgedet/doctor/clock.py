@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -49,6 +50,6 @@ def _set_it(situation: Situation) -> str:
 
 
 def _in_container(situation: Situation) -> bool:
-    return any(
-        (situation.root / place).exists() for place in (".dockerenv", "run/.containerenv", "run/systemd/container")
-    )
+    # The variable, too: podman's file is out of sight where the root is read-only, since /run is in memory then.
+    places = (".dockerenv", "run/.containerenv", "run/systemd/container")
+    return "container" in os.environ or any((situation.root / place).exists() for place in places)

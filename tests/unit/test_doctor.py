@@ -169,8 +169,9 @@ def test_rights_are_those_of_the_account_and_of_its_groups(tmp_path: Path) -> No
     ],
 )
 def test_a_clock_that_nobody_set_is_named_and_set_over_the_network(
-    bare: Situation, now_s: float, *, synchronised: bool, level: Level, said: str
+    bare: Situation, monkeypatch: pytest.MonkeyPatch, now_s: float, *, synchronised: bool, level: Level, said: str
 ) -> None:
+    monkeypatch.delenv("container", raising=False)
     put(bare.root, {"usr/lib/systemd/system/systemd-timesyncd.service": ""})
     (found,) = clock.examine(bare, synchronised=lambda: synchronised, now_s=lambda: now_s)
     assert (found.level, said in found.message) == (level, True)
@@ -179,13 +180,22 @@ def test_a_clock_that_nobody_set_is_named_and_set_over_the_network(
     assert "apt-get" not in found.command
 
 
-def test_a_system_without_a_time_service_gets_one(bare: Situation) -> None:
+def test_a_system_without_a_time_service_gets_one(bare: Situation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("container", raising=False)
     (found,) = clock.examine(bare, synchronised=lambda: False)
     assert "apt-get install -y systemd-timesyncd" in found.command
 
 
 def test_in_a_container_the_clock_is_the_host_s_business(bare: Situation) -> None:
     put(bare.root, {"run/.containerenv": ""})
+    (found,) = clock.examine(bare, synchronised=lambda: False)
+    assert found.level is Level.OK
+
+
+def test_a_container_whose_root_is_read_only_is_known_by_its_environment(
+    bare: Situation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("container", "podman")
     (found,) = clock.examine(bare, synchronised=lambda: False)
     assert found.level is Level.OK
 
