@@ -9,43 +9,42 @@ from __future__ import annotations
 import argparse
 import io
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from calibration import NoPictures, data_set, write_sample
 
 COMPILER = ("edgetpu_compiler", "--show_operations", "--search_delegate", "--timeout_sec", "600")
 
 
+class ExportError(Exception):
+    """What the user is told, in one or two lines."""
+
+
 def main() -> int:
+    # As process 1 of a container Python has no handler for it, and would not end before it is killed.
+    signal.signal(signal.SIGTERM, _interrupted)
     options = _options()
-    weights = Path(options.model if options.model.endswith(".pt") else f"{options.model}.pt")
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        if weights.exists():
-            shutil.copy(weights, folder / weights.name)
-        data = Path(options.data)
-        # A data set of one's own is given by its file; a name alone is one that Ultralytics knows and fetches.
-        calibration = str(data.resolve()) if data.exists() else options.data
-        export = ("format=tflite", "int8=True", f"imgsz={options.size}", f"data={calibration}")
-        subprocess.run(("yolo", "export", f"model={weights.name}", *export), cwd=folder, check=False)
-        made = folder / f"{weights.stem}_saved_model" / f"{weights.stem}_full_integer_quant.tflite"
-        if not made.is_file():
-            print(f"export: Ultralytics made no {made.name}; its messages above say why", file=sys.stderr)
-            return 1
-        cpu = folder / f"{weights.stem}_{options.size}.tflite"
-        made.rename(cpu)
-        subprocess.run((*COMPILER, "--out_dir", str(folder), str(cpu)), check=False)
-        edgetpu = cpu.with_name(f"{cpu.stem}_edgetpu.tflite")
-        if not edgetpu.is_file():
-            print(f"export: edgetpu_compiler made no {edgetpu.name}; its messages above say why", file=sys.stderr)
-            return 1
-        _copy_metadata(cpu, edgetpu)
-        for file in (cpu, edgetpu):
-            shutil.copy(file, Path.cwd() / file.name)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            made = _pair(options.model, options.size, options.data, Path(scratch))
+            for file in made:
+                shutil.copyfile(file, Path.cwd() / file.name)
+    except (ExportError, NoPictures) as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("export: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    cpu, edgetpu = made
     print(f"\n{cpu.name} and {edgetpu.name} are there. On the Pi, with both in one folder:")
-    print(f"  edgedet models add {weights.stem.lower()} --cpu {cpu.name}")
+    print(f"  edgedet models add {cpu.stem.rpartition('_')[0].lower()} --cpu {cpu.name}")
     return 0
 
 
@@ -54,9 +53,37 @@ def _options() -> argparse.Namespace:
     parser.add_argument("model", help="yolov8n, yolov8s, … or a .pt file of your own in this folder")
     parser.add_argument("--size", type=int, default=320, help="side of the picture, pixels; 320 fits the Edge TPU")
     parser.add_argument(
-        "--data", default="coco128.yaml", help="pictures like those that it will see, for the calibration"
+        "--data",
+        default="coco128.yaml",
+        help="pictures like those that it will see, for the calibration: a folder, or a data set's YAML file",
     )
     return parser.parse_args()
+
+
+def _pair(model: str, size: int, data: str, folder: Path) -> tuple[Path, Path]:
+    """Both files, in `folder`, for the CPU and the Edge TPU."""
+    weights = Path(model if model.endswith(".pt") else f"{model}.pt")
+    if weights.exists():
+        shutil.copyfile(weights, folder / weights.name)
+    export = ("format=tflite", "int8=True", f"imgsz={size}", f"data={data_set(data, folder)}")
+    write_sample(folder)
+    subprocess.run(("yolo", "export", f"model={weights.name}", *export), cwd=folder, check=False)
+    made = folder / f"{weights.stem}_saved_model" / f"{weights.stem}_full_integer_quant.tflite"
+    if not (folder / weights.name).exists():
+        raise ExportError(f"no {weights.name} in this folder, and Ultralytics fetched none; its messages above say why")
+    if not made.is_file():
+        raise ExportError(f"Ultralytics made no {made.name}; its messages above say why")
+    cpu = made.rename(folder / f"{weights.stem}_{size}.tflite")
+    subprocess.run((*COMPILER, "--out_dir", str(folder), str(cpu)), check=False)
+    edgetpu = cpu.with_name(f"{cpu.stem}_edgetpu.tflite")
+    if not edgetpu.is_file():
+        raise ExportError(f"edgetpu_compiler made no {edgetpu.name}; its messages above say why")
+    _copy_metadata(cpu, edgetpu)
+    return cpu, edgetpu
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _copy_metadata(cpu: Path, edgetpu: Path) -> None:
