@@ -6,21 +6,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgedet.accelerators.devices import find
 from edgedet.app import composition
 from edgedet.app.announcing import Announcer, device_description
-from edgedet.app.answering import answerer, detector_facts, files_of
-from edgedet.app.asked_labels import lacking
 from edgedet.app.attending import Attending, say_event
-from edgedet.app.awaiting import wait_for_model
 from edgedet.app.crew import Crew
 from edgedet.app.line_totals import LineTotals
 from edgedet.app.machine_watch import MachineWatch
-from edgedet.app.model_check import check_model
-from edgedet.app.model_files import ModelFiles
+from edgedet.app.model_at_work import ModelAtWork
 from edgedet.app.overrides import Overrides
 from edgedet.app.reloading import difference
 from edgedet.app.remote import Remote
@@ -41,16 +37,15 @@ from edgedet.service.machine import SystemMeter
 from edgedet.service.notify import Notifier
 from edgedet.settings import device_name, state_dir
 from edgedet.types import EndReason, Event
-from edgedet.workers.states import DetectorState, Recovery
-from edgedet.workers.supervisor import Answerer
 
 if TYPE_CHECKING:
-    from edgedet.app.preference import Files
+    from edgedet.app.model import Model
     from edgedet.app.watch import CameraWatch
     from edgedet.outputs.commands import Command
     from edgedet.outputs.pace import Pace
     from edgedet.pipeline import Seen
-    from edgedet.settings import CameraSettings, Loaded, ModelChoice, Settings
+    from edgedet.settings import CameraSettings, Loaded, Settings
+    from edgedet.workers.supervisor import Answerer
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +71,6 @@ class Daemon:
             on_seen: told of every frame that was looked at, with its camera, while its pixels are still valid.
             notifier: tells the service manager how the daemon is; None: nobody is told.
         """
-        self._loaded = loaded
         self._settings = loaded.settings
         self._on_seen = on_seen
         self._clock = Clock()
@@ -88,8 +82,6 @@ class Daemon:
         self._overrides = Overrides(self.state_dir)
         self._totals = LineTotals(self.state_dir)
         self._stopping = asyncio.Event()
-        self._files: ModelFiles | None = None
-        self.detector: Answerer | None = None
         self._crew: Crew | None = None
         connection = composition.broker_connection(mqtt, self.device)
         self.delivery = EventDelivery(
@@ -121,8 +113,9 @@ class Daemon:
             self.mqtt.statistics,
             self.delivery.statistics,
             self.worker_pids,
-            lambda: self.detector.recovery if self.detector else Recovery(),
+            lambda: self._model.recovery,
         )
+        self._model = ModelAtWork(loaded, self.state_dir, self.board, self.statistics.undervoltage)
         self._machine = MachineWatch(SystemMeter(self.state_dir), self._clock.mono_ns)
         self._notifier = notifier or Notifier()
         self._attending = Attending(
@@ -142,6 +135,11 @@ class Daemon:
     def stations(self) -> Mapping[str, CameraStation]:
         """The cameras that are at work, by name."""
         return {} if self._crew is None else self._crew.stations
+
+    @property
+    def detector(self) -> Answerer | None:
+        """Who looks at frames; None: there is no model yet."""
+        return self._model.answerer
 
     @property
     def settings(self) -> Settings:
@@ -166,14 +164,12 @@ class Daemon:
         Raises:
             ConfigError: its model or its labels are wrong; the daemon goes on as before.
         """
-        choice = loaded.resolve_model(self.state_dir)
-        if choice is not None:
-            check_model(loaded, choice)
+        self._model.check(loaded)
         found = difference(self._settings, loaded.settings)
         for section in found.needs_restart:
             _log.warning("%s has changed: that takes effect when edgedet is started again", section)
         self._settings = self._settings.model_copy(update={"cameras": loaded.settings.cameras})
-        self._check_labels()
+        self._model.check_labels(self._settings.cameras)
         self.mqtt.take_commands_for(self._settings.cameras)
         for name in found.removed:
             if self._crew is not None:
@@ -196,8 +192,7 @@ class Daemon:
     def worker_pids(self) -> Iterable[int]:
         """Of the children that live."""
         pids = [watch.worker_pid for watch in self.watches.values()]
-        detectors = self.detector.pids if self.detector else ()
-        return [pid for pid in (*pids, *detectors) if pid is not None]
+        return [pid for pid in (*pids, *self._model.pids) if pid is not None]
 
     async def run(self) -> None:
         """Work until `stop`, or until every source was finite and has ended.
@@ -207,12 +202,7 @@ class Daemon:
         """
         self._overrides.load()
         self._totals.load()
-        choice = self._loaded.resolve_model(self.state_dir)
-        files = None
-        if choice is not None:
-            for warning in check_model(self._loaded, choice).warnings:
-                _log.warning("%s", warning)
-            files = files_of(self._settings.detector, choice)
+        self._model.look()
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.delivery)
             await stack.enter_async_context(self.mqtt)
@@ -221,7 +211,7 @@ class Daemon:
             for name, camera in self._settings.cameras.items():
                 self._reporter.camera_settings(name, camera, self._overrides.of(name))
             async with asyncio.TaskGroup() as tasks:
-                work = tasks.create_task(self._work(choice, files), name="work")
+                work = tasks.create_task(self._work(), name="work")
                 interval_s = self._settings.mqtt.stats_interval_s
                 publish_stats = self._attending.step("stats", interval_s, self._publish_stats)
                 look_around = self._attending.step("look-around", _LOOK_AROUND_S, self._look_around)
@@ -238,16 +228,11 @@ class Daemon:
                 for task in (work, end, *aside):
                     task.cancel()
 
-    async def _work(self, choice: ModelChoice | None, files: Files | None) -> None:
+    async def _work(self) -> None:
         """Detector and cameras, once there is a model."""
-        if files is None:
-            choice, files = await wait_for_model(self._loaded, self.state_dir, choice, self.board.detector)
-        self._files = ModelFiles(choice, files)
-        self._check_labels()
-        self.detector = detector = answerer(self._settings.detector, self._files, self._on_detector)
-        self._on_detector(detector.state)
+        model, detector = await self._model.ready(lambda: self._settings.cameras)
         async with asyncio.TaskGroup() as tasks:
-            self._crew = crew = Crew(tasks, self._station, self._overrides)
+            self._crew = crew = Crew(tasks, partial(self._station, model, detector), self._overrides)
             keeper = tasks.create_task(detector.run(), name="detector")
             try:
                 for name, camera in self._settings.cameras.items():
@@ -269,9 +254,7 @@ class Daemon:
     def _clear_found(self, kept: Collection[str]) -> int:
         return self._announcer.clear_found(kept, self._described(), wanted=self._is_announced)
 
-    def _station(self, name: str, camera: CameraSettings) -> CameraStation:
-        if self.detector is None or self._files is None:
-            raise RuntimeError("a camera begins once there is a detector")
+    def _station(self, model: Model, detector: Answerer, name: str, camera: CameraSettings) -> CameraStation:
         outlets = Outlets(
             device=self.device,
             topics=self.topics,
@@ -284,8 +267,7 @@ class Daemon:
             seen=self._on_seen,
         )
         keeper = composition.snapshot_keeper(name, camera, self.state_dir, self.topics, self._announcer.send)
-        override, model = self._overrides.of(name), self._files.files.model
-        return CameraStation(name, camera, override, model, self.detector, outlets, keeper)
+        return CameraStation(name, camera, self._overrides.of(name), model, detector, outlets, keeper)
 
     def _processed(self, camera: str, inference_ms: float, latency_ms: float) -> None:
         self.statistics.processed(camera, inference_ms, latency_ms)
@@ -305,25 +287,6 @@ class Daemon:
             self._announcer.delivered()
         self.board.about("machine", *self._machine.reasons())
         self.board.about("cameras", *(reason for station in stations for reason in station.troubles()))
-
-    def _check_labels(self) -> None:
-        """Say what is asked for that the model at work does not have: it may have come after the configuration."""
-        if self._files is not None:
-            model = self._files.files.model
-            self.board.asked_in_vain(lacking(self._settings.cameras, model.labels, model.path.name))
-
-    def _on_detector(self, state: DetectorState) -> None:
-        if self._files is None:
-            return
-        wanted = "edgetpu" in self._settings.detector.accelerators
-        facts = detector_facts(
-            state,
-            self._files.files,
-            edgetpu_wanted=wanted,
-            seen=find() if wanted else (),
-            undervoltage=self.statistics.undervoltage() if state.doubt else None,
-        )
-        self.board.detector(facts)
 
     def _on_broker(self, status: BrokerStatus) -> None:
         self.board.broker(None if status.code is None else Reason("broker", status.code, status.message))

@@ -1,7 +1,7 @@
 """A process that delivers events as the daemon does, and keeps a log of what happened. Run by `delivering.py`.
 
-Lines on standard input: `put COUNT PER_SECOND`, `open COUNT` (lives without end), `stat`, `quit`. What it is asked for,
-and that it is ready, it answers with lines of JSON.
+Lines on standard input: `put COUNT PER_SECOND`, `open COUNT` (lives without end), `hurry TIMES` (time runs so many
+times faster from now on), `stat`, `quit`. What it is asked for, and that it is ready, it answers with lines of JSON.
 """
 
 from __future__ import annotations
@@ -40,16 +40,23 @@ def resident_kb() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-def clock_at(speed: float) -> Clock:
-    """Simulated time: both clocks run so many times faster."""
-    if speed == 1:
-        return Clock()
-    began, wall_ns = time.monotonic_ns(), time.time_ns()
+class SimulatedTime:
+    """Both clocks, as fast as they are until they are made to hurry."""
 
-    def passed_ns() -> int:
-        return int((time.monotonic_ns() - began) * speed)
+    def __init__(self) -> None:
+        self._speed = 1.0
+        self._since_ns = time.monotonic_ns()
+        self._mono_ns = self._since_ns
+        self._ahead_ns = time.time_ns() - self._since_ns
 
-    return Clock(mono_ns=lambda: began + passed_ns(), wall_ns=lambda: wall_ns + passed_ns())
+    def hurry(self, times: float) -> None:
+        self._mono_ns, self._since_ns, self._speed = self.mono_ns(), time.monotonic_ns(), times
+
+    def mono_ns(self) -> int:
+        return self._mono_ns + int((time.monotonic_ns() - self._since_ns) * self._speed)
+
+    def wall_ns(self) -> int:
+        return self.mono_ns() + self._ahead_ns
 
 
 class Driver:
@@ -60,7 +67,8 @@ class Driver:
         self.trouble: Trouble | None = None
         self.number = count(int(str(options.get("first", 0))))
         topics = Topics("pi")
-        clock = clock_at(float(str(options.get("speed", 1))))
+        self.time = SimulatedTime()
+        clock = Clock(mono_ns=self.time.mono_ns, wall_ns=self.time.wall_ns) if options.get("simulated") else Clock()
         self.delivery = EventDelivery(
             folder,
             topics,
@@ -106,6 +114,8 @@ class Driver:
     async def obey(self, words: list[str]) -> None:
         if words[0] == "put":
             await self.put_many(int(words[1]), float(words[2]))
+        elif words[0] == "hurry":
+            self.time.hurry(float(words[1]))
         elif words[0] == "open":
             for _ in range(int(words[1])):
                 self.put(EventKind.NEW)
@@ -118,6 +128,7 @@ class Driver:
                 "dropped": counts.dropped,
                 "trouble": None if self.trouble is None else self.trouble.code,
                 "connected": self.output.status.connected,
+                "reconnects": self.output.statistics().reconnects,
                 "status": self.output.status.message,
                 "resident_kb": resident_kb(),
             }

@@ -93,21 +93,24 @@ async def test_a_thousand_events_of_ten_minutes_without_a_broker_arrive_afterwar
     broker: RememberingBroker, tmp_path: Path, mode: str
 ) -> None:
     with Listener(broker.port) as listener:
-        # Simulated time: six seconds are ten minutes.
-        async with delivery_of(broker, tmp_path, mode=mode, speed=100) as delivery:
+        async with delivery_of(broker, tmp_path, mode=mode, simulated=True) as delivery:
             await delivery.until_connected()
             before = await delivery.do("put", 100, 1000)
             await delivery.until_delivered()
             await broker.remember()
             broker.kill()
+            # Six seconds are ten minutes.
+            await delivery.do("hurry", 100)
             after = await delivery.do("put", 1000, 1000 / 6)
             assert after["spooled"] == 1000
             assert after["resident_kb"] - before["resident_kb"] < 10_000
             broker.start()
             await heard_all(listener, delivery)
             await delivery.until_delivered()
+            reconnects = (await delivery.do("stat"))["reconnects"]
         listener.check_promises()
-        assert listener.repeats <= WINDOW
+        # Once; a busy test machine may leave a broker without its ping, and the link breaks once more.
+        assert listener.repeats <= WINDOW * reconnects
         waited = [told for told in listener.events if told["age_s"] > 60]
         assert len(waited) > 800
         assert all(told["replayed"] for told in waited)
@@ -152,7 +155,9 @@ async def test_a_kill_while_the_broker_is_away_costs_two_seconds_at_most_and_not
             assert killed["spooled"] > 0
             broker.start()
             await delivery.until_delivered()
-            await asyncio.sleep(0.5)
+            # Nobody killed who had these: they come last, after all that can still come.
+            last = {key for key, _, _ in delivery.logged()[-20:]}
+            await until(lambda: last <= listener.ids, "the last ones arrived")
         listener.check_promises()
         ids = listener.ids
         logged = delivery.logged()
@@ -184,8 +189,11 @@ async def test_a_broker_that_is_killed_in_a_burst_loses_nothing_and_keeps_the_or
             assert (await delivery._answer())["done"] == "put"
             await delivery.until_delivered()
             await heard_all(listener, delivery)
+            reconnects = (await delivery.do("stat"))["reconnects"]
         listener.check_promises()
-        assert listener.repeats <= 2 * WINDOW
+        # Twice; a busy test machine may leave a broker without its ping, and the link breaks once more.
+        assert reconnects >= 2
+        assert listener.repeats <= WINDOW * reconnects
 
 
 async def test_a_frozen_broker_is_found_out_and_nothing_is_lost(broker: RememberingBroker, tmp_path: Path) -> None:
@@ -231,8 +239,9 @@ async def test_at_the_cap_the_newest_stay_and_one_gap_a_camera_names_the_rest(
 
 async def test_what_is_too_old_is_not_sent_and_a_gap_says_so(broker: RememberingBroker, tmp_path: Path) -> None:
     with Listener(broker.port) as listener:
-        async with delivery_of(broker, tmp_path, max_age_s=300, speed=100) as delivery:
+        async with delivery_of(broker, tmp_path, max_age_s=300, simulated=True) as delivery:
             await delivery.until_connected()
+            await delivery.do("hurry", 100)
             await broker.remember()
             broker.kill()
             while (await delivery.do("stat"))["connected"]:
