@@ -178,7 +178,7 @@ class Daemon:
         self._announcer.announce(self._described(), wanted=self._is_announced)
         for name in (*found.added, *found.changed):
             camera = self._settings.cameras[name]
-            self._reporter.camera_settings(name, camera, self._overrides.of(name))
+            self._tell_settings(name, camera)
             if name in found.added:
                 self.board.camera(name, CameraFacts(CameraState.STARTING))
         if self._crew is not None:
@@ -209,7 +209,7 @@ class Daemon:
             stack.callback(self._totals.save)
             self._announcer.begin(self._described(), wanted=self._is_announced)
             for name, camera in self._settings.cameras.items():
-                self._reporter.camera_settings(name, camera, self._overrides.of(name))
+                self._tell_settings(name, camera)
             async with asyncio.TaskGroup() as tasks:
                 work = tasks.create_task(self._work(), name="work")
                 interval_s = self._settings.mqtt.stats_interval_s
@@ -253,6 +253,10 @@ class Daemon:
 
     def _clear_found(self, kept: Collection[str]) -> int:
         return self._announcer.clear_found(kept, self._described(), wanted=self._is_announced)
+
+    def _tell_settings(self, name: str, camera: CameraSettings) -> None:
+        self._overrides.tell(name, camera.detect)
+        self._reporter.camera_settings(name, camera, self._overrides.of(name))
 
     def _station(self, model: Model, detector: Answerer, name: str, camera: CameraSettings) -> CameraStation:
         outlets = Outlets(

@@ -8,6 +8,10 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgedet.settings import DetectSettings
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +25,15 @@ class Override:
     detect: bool | None = None
     min_score: float | None = None
     """In [0, 1]."""
+
+    def hidden(self, detect: DetectSettings) -> tuple[str, ...]:
+        """Which keys of the configuration do not hold because of it, each with both values."""
+        found = []
+        if self.detect is not None and self.detect is not detect.enabled:
+            found.append(f"detect.enabled: {str(self.detect).lower()}, not {str(detect.enabled).lower()}")
+        if self.min_score is not None and self.min_score != detect.min_score:
+            found.append(f"detect.min_score: {self.min_score:g}, not {detect.min_score:g}")
+        return tuple(found)
 
 
 class Overrides:
@@ -44,6 +57,12 @@ class Overrides:
     def of(self, camera: str) -> Override:
         """What holds for a camera."""
         return self._by_camera.get(camera, Override())
+
+    def tell(self, camera: str, detect: DetectSettings) -> None:
+        """Say in the log what holds in place of what the file says: nobody would find out why an edit does nothing."""
+        hidden = self.of(camera).hidden(detect)
+        if hidden:
+            _log.warning("%s: set by command, which wins over the configuration: %s", camera, "; ".join(hidden))
 
     def set(self, camera: str, override: Override) -> None:
         """Remember it, on disk too. A disk that is full or read-only is told about; it holds until a restart then."""

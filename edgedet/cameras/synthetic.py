@@ -42,7 +42,9 @@ class Settings:
     objects: int = 6
     """How many objects share the scene at most, parked cars not counted; 0 for an empty one."""
     night: bool = False
+    """Whether it is dark, with noise, and lamps and headlights."""
     rain: bool = False
+    """Whether it rains."""
     frames: int | None = None
     """End after that many frames and hand them out as fast as they are taken; unset, the scene runs live for ever."""
 

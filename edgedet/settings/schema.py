@@ -125,7 +125,7 @@ class EdgeTpuSettings(Section):
     """Options that are handed to the library's delegate, as text."""
     reset: Literal["off", "authorized", "uhubctl"] = "off"
     """What root's reset helper may do to a USB one that keeps failing: authorized has the kernel take it anew, uhubctl
-    also switches its port's power. The helper is installed apart from edgedet; a port may share its power with others.
+    also switches its port's power. A port may share its power with others.
     """
 
     @model_validator(mode="after")

@@ -39,6 +39,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def wait_until_up(broker: subprocess.Popen[bytes], port: int, log: Callable[[], str]) -> None:
+    """Fail with its log where it does not come up."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        if broker.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"mosquitto did not come up:\n{log()}")
+        time.sleep(0.01)
+
+
 @dataclass(frozen=True)
 class Tls:
     """Files of the broker's own certificate."""
@@ -77,13 +88,7 @@ class Broker:
 
     def start(self) -> None:
         self._child = subprocess.Popen([find_program("mosquitto"), "-c", str(self._write_configuration())])
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return
-            if self._child.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"mosquitto did not come up:\n{self.log}")
-            time.sleep(0.01)
+        wait_until_up(self._child, self.port, lambda: self.log)
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import tempfile
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +19,7 @@ from edgedet.outputs.homeassistant import CameraDescription, DeviceDescription, 
 from edgedet.outputs.messages import Publication
 from edgedet.outputs.mqtt import MqttOutput
 from edgedet.outputs.topics import Topics
-from integration.broker import Broker, Subscriber, eventually, find_program
+from integration.broker import Broker, Subscriber, eventually, find_program, free_port, wait_until_up
 
 EXAMPLES = Path(__file__).parents[2] / "config" / "examples"
 TOPICS = Topics("porch-pi", birth=birth_topic())
@@ -116,16 +121,52 @@ async def test_a_viewer_hears_everything_and_cannot_switch_anything(broker: Brok
     assert given == [Command("porch", "detect", value=True)]
 
 
-def test_mosquitto_takes_the_example_of_its_configuration(tmp_path: Path) -> None:
-    """Its files and ports are another machine's; every other line is read by the broker itself."""
-    find_program("mosquitto")
-    text = (EXAMPLES / "mosquitto.conf").read_text()
-    foreign = r"^(listener|certfile|keyfile|password_file|acl_file|persistence.*|allow_anonymous) .*\n"
-    lines = re.sub(foreign, "", text, flags=re.MULTILINE)
-    assert "message_size_limit" in lines
-    acl = (EXAMPLES / "mosquitto.acl").read_text()
-    with (
-        Broker(tmp_path, users={"viewer": "view-word"}, acl=acl, extra=lines) as broker,
-        Subscriber(broker.port, username="viewer", password="view-word"),
-    ):
-        assert "Error" not in broker.log
+STOCK = """\
+pid_file {folder}/mosquitto.pid
+persistence true
+persistence_location {folder}/lib/
+log_dest file {folder}/mosquitto.log
+include_dir {folder}/conf.d
+"""
+"""Debian's own mosquitto.conf, which the example lies beside."""
+
+
+def documented(beginning: str) -> str:
+    """The commands of docs/security.md from the block that begins so."""
+    text = (EXAMPLES.parents[1] / "docs" / "security.md").read_text()
+    block = text[text.index(f"    {beginning}") :].partition("\n\n")[0]
+    return textwrap.dedent(block)
+
+
+def test_on_a_debian_a_broker_runs_with_the_examples_as_the_documentation_lays_them_out() -> None:
+    mosquitto, port = find_program("mosquitto"), free_port()
+    # What the broker reads as a user of its own must not lie below a folder that is root's alone.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for part in ("conf.d", "certs", "lib"):
+            (folder / part).mkdir()
+        (folder / "mosquitto.conf").write_text(STOCK.format(folder=folder))
+        install = documented("sudo cp config/examples/mosquitto.conf").replace("sudo ", "")
+        install = install.replace("/etc/mosquitto", name).replace("mosquitto_passwd ", "mosquitto_passwd -b ")
+        install = re.sub(r"(passwords (edgedet-porch-pi|homeassistant)) ", r"\1 word ", install)
+        install = install.replace("config/examples", str(EXAMPLES)).replace("systemctl restart mosquitto", "")
+        if os.geteuid() == 0:
+            shutil.chown(folder, "mosquitto")
+            shutil.chown(folder / "lib", "mosquitto")
+        else:
+            # It runs as whoever started it.
+            install = re.sub(r"-g mosquitto|chgrp mosquitto .*", "", install)
+        script = f"set -eu\numask 022\n{documented('openssl req -x509')}\n{install}"
+        subprocess.run(["bash", "-c", script], cwd=folder, check=True, capture_output=True)
+        example = folder / "conf.d" / "edgedet.conf"
+        moved = example.read_text().replace("/etc/mosquitto", name).replace("listener 1883 ", f"listener {port} ")
+        example.write_text(moved.replace("listener 8883", f"listener {free_port()} 127.0.0.1"))
+        with subprocess.Popen([mosquitto, "-c", str(folder / "mosquitto.conf")], stderr=subprocess.PIPE) as broker:
+            try:
+                wait_until_up(broker, port, (folder / "mosquitto.log").read_text)
+                with Subscriber(port, username="homeassistant", password="word"):
+                    pass
+            finally:
+                broker.terminate()
+            assert "Error" not in (folder / "mosquitto.log").read_text()

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from edgedet.app.overrides import Override, Overrides
+from edgedet.settings import DetectSettings
 
 
 def reloaded(folder: Path) -> Overrides:
@@ -42,3 +43,23 @@ def test_a_disk_that_cannot_be_written_is_told_about_and_the_setting_holds(
 def test_nothing_is_left_over_beside_the_file(tmp_path: Path) -> None:
     reloaded(tmp_path).set("porch", Override(detect=True))
     assert [path.name for path in tmp_path.iterdir()] == ["overrides.json"]
+
+
+def test_what_a_command_set_and_the_configuration_has_otherwise_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    overrides = reloaded(tmp_path)
+    overrides.set("porch", Override(detect=False, min_score=0.4))
+    overrides.tell("porch", DetectSettings(enabled=True, min_score=0.6))
+    hidden = "detect.enabled: false, not true; detect.min_score: 0.4, not 0.6"
+    assert caplog.messages == [f"porch: set by command, which wins over the configuration: {hidden}"]
+
+
+def test_nothing_is_told_where_the_configuration_says_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    overrides = reloaded(tmp_path)
+    overrides.set("porch", Override(min_score=0.4))
+    overrides.tell("porch", DetectSettings(min_score=0.4))
+    overrides.tell("yard", DetectSettings())
+    assert caplog.messages == []

@@ -58,6 +58,25 @@ def test_the_shipped_file_has_every_key_of_the_schema_live_or_in_a_comment() -> 
     assert not [key for key in names if not re.search(rf"^[ #]*{key}:", text, re.MULTILINE)]
 
 
+def shown_sources() -> dict[str, dict[str, Any]]:
+    """The sources that the shipped file has in comments, by their type."""
+    text = re.sub(r",(  # .*)?\n    # (?=\w+: )", ", ", SHIPPED.read_text())
+    shown = [
+        YAML(typ="safe", pure=True).load(each) for each in re.findall(r"^    # source: (\{.*\})", text, re.MULTILINE)
+    ]
+    return {source["type"]: source for source in shown}
+
+
+@pytest.mark.parametrize("kind", sorted({*cameras.available()} - {"picamera2"}))
+def test_the_shipped_file_has_every_key_of_every_source_with_its_default(kind: str) -> None:
+    shown = shown_sources()[kind]
+    definition = config_schema()["$defs"][f"source_{kind}"]["properties"]
+    defaults = {key: value["default"] for key, value in definition.items() if "default" in value}
+    assert shown.keys() == definition.keys()
+    assert {key: value for key, value in shown.items() if key in defaults} == defaults
+    CameraSettings(source=shown)
+
+
 def test_the_shipped_file_explains_every_key_in_a_comment() -> None:
     lines = [line for line in SHIPPED.read_text().splitlines() if re.match(r" *[a-z_]+: *[^ {#]", line)]
     obvious = {"ca_file", "username", "enabled", "max_area", "max_ratio"}
