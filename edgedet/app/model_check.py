@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgedet.app.asked_labels import unknown_labels
@@ -17,7 +16,7 @@ from edgedet.errors import ModelError, ModelMissing
 from edgedet.models.inspection import ModelInfo, inspect
 from edgedet.models.labels import labels_for
 from edgedet.models.layout import Layout, identify, warnings
-from edgedet.settings.places import KeyPath, refuse
+from edgedet.settings.places import refuse
 
 if TYPE_CHECKING:
     from edgedet.settings import Loaded, ModelChoice
@@ -123,18 +122,3 @@ def _unusable(loaded: Loaded, choice: ModelChoice) -> Iterator[str]:
         yield loaded.remark(
             key, f"the model {choice.name} has no file for {' or '.join(wanted)}; add one under models:"
         )
-
-
-def missing_files(loaded: Loaded) -> Iterator[str]:
-    """A warning for each file that the configuration names beside the models, and that cannot be read."""
-    mqtt = loaded.settings.mqtt
-    files: dict[KeyPath, Path | None] = {("mqtt", "password_file"): mqtt.password_file}
-    files |= {("mqtt", "tls", name): getattr(mqtt.tls, name) for name in ("ca_file", "cert_file", "key_file")}
-    for key, file in files.items():
-        if file is None:
-            continue
-        try:
-            with file.open("rb"):
-                continue
-        except OSError as error:
-            yield loaded.remark(key, f"{file} cannot be read here ({error.strerror}); edgedet's user must be able to")

@@ -17,6 +17,10 @@ class Settings:
     """A picture, or a folder: its pictures are taken in name order, other files in it are passed over."""
     type: Literal["images"] = "images"
 
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ValueError("path: an empty path; give a picture or a folder of them")
+
 
 def open_camera(settings: Settings) -> Camera:
     """The source, opened when it is entered."""

@@ -41,6 +41,8 @@ class Settings:
         parts = urlsplit(self.url)
         if parts.scheme not in ("rtsp", "rtsps") or not parts.hostname:
             raise ValueError("url: not an address of a network camera; give rtsp://host/path or rtsps://host/path")
+        if self.password_file == "":
+            raise ValueError("password_file: an empty path; write null where none is meant")
         for name in ("open_timeout_s", "read_timeout_s"):
             seconds = getattr(self, name)
             if seconds is not None and seconds <= 0:

@@ -5,14 +5,12 @@ The process that wants the truth makes the same scene from the same settings: `s
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 from edgedet.cameras._scene.scene import Scene
 from edgedet.cameras._scene.style import FigurePool, Style
-from edgedet.errors import SourceError
 from edgedet.types import PixelFormat
 
 if TYPE_CHECKING:
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 
 _LEAST_SIDE, _MOST_SIDE = 32, 4096
 _FASTEST = 1000.0
+_MOST_OBJECTS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Settings:
     seed: int = 3
     """Which scene: place, and everybody who will ever walk through it. Number 3 is a street seen from near by."""
     objects: int = 6
-    """How many objects share the scene at most, parked cars not counted; 0 for an empty one."""
+    """How many objects share the scene at most, 0 to 30, parked cars not counted; 0 for an empty one."""
     night: bool = False
     """Whether it is dark, with noise, and lamps and headlights."""
     rain: bool = False
@@ -48,10 +47,22 @@ class Settings:
     frames: int | None = None
     """End after that many frames and hand them out as fast as they are taken; unset, the scene runs live for ever."""
 
+    def __post_init__(self) -> None:
+        if not all(_LEAST_SIDE <= side <= _MOST_SIDE for side in self.size):
+            limits = f"{_LEAST_SIDE} to {_MOST_SIDE} each"
+            raise ValueError(f"size: {list(self.size)} is no size; give width and height in pixels, {limits}")
+        if not 0.0 < self.fps <= _FASTEST:
+            limits = f"above 0 and at most {_FASTEST:g}"
+            raise ValueError(f"fps: {self.fps:g} is out of range; give frames a second, {limits}")
+        if not 0 <= self.objects <= _MOST_OBJECTS:
+            raise ValueError(f"objects: {self.objects} is no number of objects; give one of 0 to {_MOST_OBJECTS}")
+        if self.frames is not None and self.frames < 1:
+            raise ValueError(f"frames: {self.frames} is no number of frames; give 1 or more, or null for no end")
+
     @property
     def pause_s(self) -> float:
-        """See `edgedet.cameras`. A rate that cannot be is refused when the scene is opened."""
-        return 1.0 / self.fps if self.fps > 0 else 0.0
+        """See `edgedet.cameras`."""
+        return 1.0 / self.fps
 
 
 def scene_of(settings: Settings) -> Scene:
@@ -124,12 +135,7 @@ class SyntheticCamera:
         return ()
 
     def __enter__(self) -> Self:
-        """Paint what stands still (some 0.1 s).
-
-        Raises:
-            SourceError: a size, rate or number that cannot be.
-        """
-        _refuse_impossible(self._settings)
+        """Paint what stands still (some 0.1 s)."""
         self._scene.render(0.0)
         return self
 
@@ -155,18 +161,3 @@ class SyntheticCamera:
             pixels = self._scene.render(pts_s)
             yield SyntheticShot(pixels, time.monotonic_ns(), pts_s)
             number += 1
-
-
-def _refuse_impossible(settings: Settings) -> None:
-    width, height = settings.size
-    if not (_LEAST_SIDE <= width <= _MOST_SIDE and _LEAST_SIDE <= height <= _MOST_SIDE):
-        raise SourceError(
-            f"synthetic: a scene of {width}x{height} pixels cannot be drawn",
-            hint=f"Give a size of {_LEAST_SIDE} to {_MOST_SIDE} pixels in each direction.",
-        )
-    if not (math.isfinite(settings.fps) and 0.0 < settings.fps <= _FASTEST):
-        raise SourceError(f"synthetic: {settings.fps} is no frame rate", hint=f"Give one above 0, up to {_FASTEST:g}.")
-    if settings.objects < 0 or settings.objects > 30:
-        raise SourceError(f"synthetic: {settings.objects} is no number of objects", hint="Give one of 0 to 30.")
-    if settings.frames is not None and settings.frames < 1:
-        raise SourceError(f"synthetic: {settings.frames} is no number of frames", hint="Give 1 or more.")

@@ -38,6 +38,8 @@ class Settings:
     type: Literal["v4l2"] = "v4l2"
 
     def __post_init__(self) -> None:
+        if not self.device:
+            raise ValueError("device: an empty name; give one such as /dev/video0")
         if self.size is not None and min(self.size) < 1:
             raise ValueError(f"size: {list(self.size)} is no size; give width and height in pixels")
         if self.fps is not None and not 0 < self.fps <= 1000:

@@ -21,6 +21,12 @@ class Settings:
     """Pace the frames by their own time stamps, as a camera would: a slow reader then misses frames."""
     type: Literal["video"] = "video"
 
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ValueError("path: an empty path; give the video file")
+        if self.path.endswith("/") and "://" not in self.path:
+            raise ValueError(f"path: {self.path} is a folder, not a video; folders are of type: images")
+
     @property
     def pause_s(self) -> float | None:
         """See `edgedet.cameras`. What is not paced comes as fast as it is read."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from edgedet.app.model_check import CheckedModel, check_files, check_model, missing_files
+from edgedet.app.model_check import CheckedModel, check_files, check_model
+from edgedet.app.named_files import missing_files
 from edgedet.models.catalogue import DEFAULT_MODEL
 from edgedet.settings import DEFAULT_PATH, CameraSettings, Loaded, device_name, load_settings, migrate, state_dir
 from edgedet.settings.model_choice import configured_models

@@ -83,6 +83,10 @@ def _read_text(file: Path) -> str:
         # Readable for the daemon's group alone, since it may hold passwords.
         hint = f"run the command again with sudo, or let user {os.geteuid()} read the file and its folder"
         raise ConfigError(f"{file}: this user may not read it", hint=hint) from None
+    except IsADirectoryError:
+        # An empty name is the current folder, as a path: -c "$FILE" of a variable that is not set.
+        what = f"{file}: a folder" if file.parts else "an empty name (or the current folder)"
+        raise ConfigError(f"{what} is no configuration", hint="name the YAML file with -c FILE") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError(f"{file}: cannot be read: {reason}", hint="give a readable YAML file") from None

@@ -92,6 +92,25 @@ def test_files_that_are_not_there_are_warnings(tmp_path: Path) -> None:
     assert "model   m, not there yet" in done.stdout
 
 
+def test_what_a_camera_cannot_read_yet_is_a_warning_at_its_place(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    done = check(
+        tmp_path,
+        "version: 1\ncameras:\n"
+        "  a: {source: {type: rtsp, url: 'rtsp://host/cam', username: me, password_file: secret}}\n"
+        "  b: {source: {type: video, path: gone.mp4}}\n"
+        "  c: {source: {type: video, path: clips}}\n"
+        "  d: {source: {type: images, path: gone}}\n"
+        "  e: {source: {type: images, path: clips}}\n",
+    )
+    assert done.returncode == 0
+    assert f"e.yaml:3:81: cameras.a.source.password_file: {tmp_path}/secret cannot be read here" in done.stderr
+    assert f"e.yaml:4:35: cameras.b.source.path: {tmp_path}/gone.mp4 cannot be read here" in done.stderr
+    assert f"e.yaml:5:35: cameras.c.source.path: {tmp_path}/clips is a folder, not a video; give a file" in done.stderr
+    assert f"e.yaml:6:36: cameras.d.source.path: {tmp_path}/gone cannot be read here" in done.stderr
+    assert "cameras.e" not in done.stderr
+
+
 def test_a_file_that_is_no_model_exits_78_at_its_key(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(b"no model at all")
     done = check(tmp_path, "version: 1\nmodels:\n  m:\n    cpu: m.tflite\n" + CAMERA)

@@ -189,6 +189,22 @@ def complaint(tmp_path: Path, text: str | bytes, **environment: str) -> list[str
             "cameras: {a: {source: {type: picamera2, rotation: 90}}}\n",
             ("e.yaml:1:51: cameras.a.source.rotation: 90 does not belong here; give 0 or 180"),
         ),
+        ("cameras: {a: {source: {type: synthetic, fps: 0}}}\n", "e.yaml:1:46: cameras.a.source.fps: 0 is out of range"),
+        (
+            "cameras: {a: {source: {type: synthetic, size: [1, 1]}}}\n",
+            "e.yaml:1:47: cameras.a.source.size: [1, 1] is no size; give width and height in pixels, 32 to 4096 each",
+        ),
+        ("cameras: {a: {source: {type: video, path: ''}}}\n", "e.yaml:1:43: cameras.a.source.path: an empty path"),
+        (
+            "cameras: {a: {source: {type: video, path: clips/}}}\n",
+            "e.yaml:1:43: cameras.a.source.path: clips/ is a folder, not a video; folders are of type: images",
+        ),
+        ("cameras: {a: {source: {type: images, path: ''}}}\n", "e.yaml:1:44: cameras.a.source.path: an empty path"),
+        ("cameras: {a: {source: {type: v4l2, device: ''}}}\n", "e.yaml:1:44: cameras.a.source.device: an empty name"),
+        (
+            "cameras: {a: {source: {type: rtsp, url: 'rtsp://h/s', password_file: ''}}}\n",
+            "e.yaml:1:70: cameras.a.source.password_file: an empty path; write null where none is meant",
+        ),
         # zones, lines, masks
         (
             CAMERA + "    masks: [[[0, 0], [1, 1], [1, 0], [0, 1]]]\n",
@@ -286,8 +302,13 @@ def test_a_missing_file_is_a_wrong_configuration_that_says_what_to_do(tmp_path: 
 
 
 def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match=f"{tmp_path}: a folder is no configuration\nname the YAML file"):
         load_settings(tmp_path)
+
+
+def test_an_empty_name_is_not_told_as_a_dot() -> None:
+    with pytest.raises(ConfigError, match=r"^an empty name \(or the current folder\) is no configuration"):
+        load_settings(Path())
 
 
 def test_an_unset_variable_is_told_at_its_own_column(tmp_path: Path) -> None:
