@@ -6,6 +6,9 @@ from pathlib import Path
 
 from edgedet.errors import SourceError
 
+FORBIDDEN = "Let this user read it and enter its folder, or run the command again with sudo."
+"""What to do about a file or folder that is there for others."""
+
 
 def refuse_unreadable(path: str) -> None:
     """Look at the file or folder without reading it.
@@ -23,7 +26,7 @@ def refuse_unreadable(path: str) -> None:
     except FileNotFoundError:
         raise SourceError(f"{path}: there is no such file or folder", hint="Check the path.") from None
     except PermissionError:
-        raise SourceError(f"{path}: no permission to read it", hint="Make it readable for this user.") from None
+        raise SourceError(f"{path}: no permission to read it", hint=FORBIDDEN) from None
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}", hint="Check the path.") from None
     if empty:

@@ -13,7 +13,7 @@ import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from edgedet.cameras._bilinear import scale
-from edgedet.cameras._files import refuse_unreadable
+from edgedet.cameras._files import FORBIDDEN, refuse_unreadable
 from edgedet.errors import SourceError
 from edgedet.types import PixelFormat
 
@@ -136,9 +136,9 @@ class PictureCamera:
     def _pictures_of_folder(self) -> list[str]:
         try:
             entries = sorted(Path(self._path).iterdir(), key=lambda entry: entry.name)
+            files = [entry for entry in entries if entry.is_file()]
         except OSError as error:
-            raise SourceError(f"{self._path}: {error.strerror}", hint="Make it readable for this user.") from None
-        files = [entry for entry in entries if entry.is_file()]
+            raise SourceError(f"{self._path}: {error.strerror}", hint=FORBIDDEN) from None
         names = [entry.name for entry in files if entry.suffix.lower() in _ENDINGS]
         folders = len(entries) - len(files)
         if not names:

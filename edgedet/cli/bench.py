@@ -38,7 +38,10 @@ Step = Callable[[str], None]
     "  edgedet bench --json > figures.json\n"
     "\nClose other programs first. On a busy machine the ratios are still of use, the times are not."
 )
-@click.option("-m", "--model", type=click.Path(path_type=Path), help="A .tflite detector. Default: the bundled one.")
+@click.option(
+    "-m", "--model", type=click.Path(path_type=Path, readable=False),
+    help="A .tflite detector. Default: the bundled one.",
+)  # fmt: skip
 @click.option("--source", metavar="VIDEO", help="A video file. Default: a clip of the drawn scene, made first.")
 @click.option(
     "--seconds", type=click.FloatRange(1), default=40.0, show_default=True,

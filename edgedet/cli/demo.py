@@ -17,7 +17,9 @@ import click
 @click.option("--seconds", type=click.FloatRange(min=1), help="End after so long; else q or Ctrl-C ends it.")
 @click.option("--url", help="An MQTT broker that runs already; else the demo brings its own.")
 @click.option("--source", help="A video, /dev/video0 or rtsp://…; else a synthetic scene, whose truth is known.")
-@click.option("-m", "--model", type=click.Path(path_type=Path), help="Your own detector; else the bundled one.")
+@click.option(
+    "-m", "--model", type=click.Path(path_type=Path, readable=False), help="Your own detector; else the bundled one."
+)
 def command(seconds: float | None, url: str | None, source: str | None, model: Path | None) -> int:
     """Show the daemon at work in the terminal, without a camera, a broker or a configuration.
 

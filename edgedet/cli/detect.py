@@ -50,7 +50,10 @@ class JsonSink:
     "  edgedet detect --events clip.mp4 -c edgedet.yaml --camera porch"
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
-@click.option("-m", "--model", type=click.Path(path_type=Path), help="A .tflite detector. Default: the bundled one.")
+@click.option(
+    "-m", "--model", type=click.Path(path_type=Path, readable=False),
+    help="A .tflite detector. Default: the bundled one.",
+)  # fmt: skip
 @click.option(
     "-c", "--config", type=click.Path(path_type=Path, readable=False), help="Take model, thresholds and masks from it."
 )
@@ -59,7 +62,7 @@ class JsonSink:
 @click.option("--iou", type=click.FloatRange(0, 1), help="Overlap at which two are one object.  [default: 0.7]")
 @click.option("--max-detections", type=click.IntRange(1, MAX_DETECTIONS), default=300, show_default=True)
 @click.option("--labels", help="Only these, separated by commas: person,car")
-@click.option("--label-file", type=click.Path(path_type=Path), help="Names of the classes, one a line.")
+@click.option("--label-file", type=click.Path(path_type=Path, readable=False), help="Names of the classes, one a line.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of one interpreter.")
 @click.option("--instances", type=click.IntRange(1), help="Interpreters side by side. Default: all cores.")
 @click.option("--accelerator", type=click.Choice(["auto", "cpu", "edgetpu"]), default="auto", show_default=True)

@@ -33,7 +33,7 @@ _NAME = re.compile(r"[a-z0-9_-]{1,32}")
     "\nExit status: 1 no broker, 78 wrong configuration, 130 ended with Ctrl-C."
 )
 @click.option(
-    "-c", "--config", type=click.Path(path_type=Path), metavar="FILE",
+    "-c", "--config", type=click.Path(path_type=Path, readable=False), metavar="FILE",
     help="The configuration whose mqtt says broker, user, password, TLS and topic prefix.  "
     f"[default: {DEFAULT_PATH} where it may be read, unless --url is given]",
 )  # fmt: skip

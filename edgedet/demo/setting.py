@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgedet.app.model import Model, open_model
 from edgedet.app.sources import source_of
+from edgedet.cameras._files import FORBIDDEN
 from edgedet.cameras._scene.scene import Seen
 from edgedet.cameras._scene.style import LABELS
 from edgedet.errors import SourceError, UsageError
@@ -95,7 +96,7 @@ def decide(options: Options) -> Setting:
 
     Raises:
         UsageError: a URL that is none, a source of still pictures, or of a kind that nobody reads.
-        SourceError: there is no such file or device.
+        SourceError: there is no such file or device, or it is in a folder that is closed to this user.
         ModelError: the model is no detector, or not there.
     """
     device = f"demo-{secrets.token_hex(2)}"
@@ -113,11 +114,21 @@ def decide(options: Options) -> Setting:
         raise UsageError(
             f"{given}: the demo shows what moves", hint=f"Give a video or a camera; pictures: edgedet detect {given}."
         )
-    if "://" not in given and not Path(given).exists():
-        raise SourceError(f"{given}: there is no such file", hint="Give a video, /dev/video0 or rtsp://….")
+    if "://" not in given:
+        _look_for(Path(given))
     if source["type"] == "video":
         source = {**source, "path": str(Path(given).resolve()), "loop": True, "realtime": True}
     return Setting(device, "camera", source, model, None)
+
+
+def _look_for(path: Path) -> None:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        hint = "Give a video, /dev/video0 or rtsp://…."
+        raise SourceError(f"{path}: there is no such file or device", hint=hint) from None
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}", hint=FORBIDDEN) from None
 
 
 def _synthetic(device: str, model: Model) -> Setting:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from edgedet.errors import EdgedetError, UsageError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".webm", ".mov")
 _JPEG_QUALITY = 92
+_FORBIDDEN = "Give another place, or run the command again with sudo."
+_Found = TypeVar("_Found")
 
 
 class Saver(Protocol):
@@ -51,7 +53,7 @@ def open_saver(target: str | Path, sources: Sequence[str] = ()) -> Iterator[Save
     """
     path = Path(target)
     suffix = path.suffix.lower()
-    if path.is_dir() or os.fspath(target).endswith("/") or not suffix:
+    if _means_folder(target):
         _refuse_sources_in(path, sources)
         _make_folder(path)
         yield _Folder(path)
@@ -72,6 +74,23 @@ def open_saver(target: str | Path, sources: Sequence[str] = ()) -> Iterator[Save
             f"--save {path}: {suffix} is no kind of file that pictures are saved in",
             hint=f"Give a folder, an image ({' '.join(IMAGE_SUFFIXES)}) or a video ({' '.join(VIDEO_SUFFIXES)}).",
         )
+
+
+def is_one_picture(target: str | Path) -> bool:
+    """Whether `--save` names a file that holds one picture.
+
+    Raises:
+        UsageError: an empty name, or one in a folder that is closed to us.
+    """
+    return not _means_folder(target) and Path(target).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _means_folder(target: str | Path) -> bool:
+    if not os.fspath(target):
+        # As a path it would be the current folder, which nobody means who wrote "$FOUND".
+        raise UsageError("--save: an empty name", hint="Give a folder, an image or a video.")
+    path = Path(target)
+    return _with_reason(path, path.is_dir) or os.fspath(target).endswith("/") or not path.suffix
 
 
 def refuse_source(target: Path, source: str) -> None:
@@ -191,18 +210,19 @@ def _one_file_for_many(path: Path) -> UsageError:
 
 
 def _refuse_many(path: Path, sources: Sequence[str]) -> None:
-    if len(sources) > 1 or any(Path(source).is_dir() or "://" in source for source in sources):
-        raise _one_file_for_many(path)
-    if any(Path(source).suffix.lower() in VIDEO_SUFFIXES for source in sources):
+    """A camera is none: one picture of it is the first."""
+    files = [Path(source) for source in sources if "://" not in source]
+    if len(sources) > 1 or any(_seen(file.is_dir) or file.suffix.lower() in VIDEO_SUFFIXES for file in files):
         raise _one_file_for_many(path)
 
 
 def _refuse_sources_in(folder: Path, sources: Sequence[str]) -> None:
     """Pictures keep their names, so they cannot go where they come from."""
     for source in map(Path, sources):
-        home = source if source.is_dir() else source.parent
-        keeps_name = source.is_dir() or source.suffix.lower() in IMAGE_SUFFIXES
-        if keeps_name and source.exists() and folder.is_dir() and folder.samefile(home):
+        is_folder = _seen(source.is_dir)
+        home = source if is_folder else source.parent
+        keeps_name = is_folder or source.suffix.lower() in IMAGE_SUFFIXES
+        if keeps_name and _seen(source.exists) and folder.is_dir() and folder.samefile(home):
             raise UsageError(
                 f"--save {folder}: that is where {source} is, and would be written over",
                 hint="Give another folder.",
@@ -212,7 +232,7 @@ def _refuse_sources_in(folder: Path, sources: Sequence[str]) -> None:
 def _make_folder(folder: Path) -> None:
     _with_reason(folder, lambda: folder.mkdir(parents=True, exist_ok=True))
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"--save {folder}: no right to write there", hint="Give another folder.")
+        raise UsageError(f"--save {folder}: no right to write there", hint=_FORBIDDEN)
 
 
 def _check_writable(path: Path) -> None:
@@ -221,11 +241,20 @@ def _check_writable(path: Path) -> None:
             f"--save {path}: there is no folder {path.parent}", hint="Make it first, or give another place."
         )
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"--save {path}: no right to write there", hint="Give another place.")
+        raise UsageError(f"--save {path}: no right to write there", hint=_FORBIDDEN)
 
 
-def _with_reason(path: Path, step: Callable[[], None]) -> None:
+def _with_reason(path: Path, step: Callable[[], _Found]) -> _Found:
     try:
-        step()
+        return step()
     except OSError as error:
-        raise UsageError(f"--save {path}: {error.strerror or error}", hint="Give another place.") from error
+        hint = _FORBIDDEN if isinstance(error, PermissionError) else "Give another place."
+        raise UsageError(f"--save {path}: {error.strerror or error}", hint=hint) from error
+
+
+def _seen(look: Callable[[], bool]) -> bool:
+    """What a look at a source says; no, where it is closed to us: why it cannot be read is its driver's to say."""
+    try:
+        return look()
+    except OSError:
+        return False

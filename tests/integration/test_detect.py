@@ -243,6 +243,8 @@ def test_a_model_that_answers_nothing_but_nan_is_refused(clip: Path, tmp_path: P
     "arguments",
     [
         [],
+        [""],
+        ["synthetic", "--save", ""],
         ["--min-score", "2"],
         ["http://somewhere/else"],
         ["synthetic", "--labels", "unicorn"],

@@ -42,10 +42,29 @@ def test_a_second_picture_for_one_image_is_refused(tmp_path: Path) -> None:
             put(saver, "2.jpg")
 
 
-@pytest.mark.parametrize("sources", [["1.jpg", "2.jpg"], ["clip.mp4"], ["rtsp://host/cam"], ["."]])
+@pytest.mark.parametrize("sources", [["1.jpg", "2.jpg"], ["clip.mp4"], ["rtsp://a/cam", "rtsp://b/cam"], ["."]])
 def test_several_pictures_for_one_image_are_refused_before_the_work_begins(tmp_path: Path, sources: list[str]) -> None:
     with pytest.raises(UsageError, match="Give a folder"), open_saver(tmp_path / "a.jpg", sources):
         pass
+
+
+@pytest.mark.parametrize("source", ["rtsp://host/cam", "rtsp://host/cam.mp4", "/dev/video0", "synthetic"])
+def test_one_picture_of_a_camera_is_saved(tmp_path: Path, source: str) -> None:
+    with open_saver(tmp_path / "a.jpg", [source]) as saver:
+        put(saver, source)
+    assert files(tmp_path) == ["a.jpg"]
+
+
+def test_an_empty_target_is_not_the_current_folder() -> None:
+    with pytest.raises(UsageError, match="--save: an empty name"), open_saver(""):
+        pass
+
+
+def test_a_source_that_cannot_be_looked_at_is_not_the_target_s_fault(tmp_path: Path) -> None:
+    # Too long a name: as in a folder that is closed to us, asking is an error and no "no".
+    for target in ("a.jpg", "folder/"):
+        with open_saver(f"{tmp_path}/{target}", ["m" * 300 + ".jpg"]):
+            pass
 
 
 @pytest.mark.parametrize("target", ["new", "new/", "deep/new.d/"])
