@@ -37,14 +37,15 @@ def configured_job(sources: tuple[NamedSource, ...], wishes: Wishes, config: Pat
         wishes = replace(wishes, accelerator="cpu")
     job = job_of(sources, replace(wishes, edgetpu=composition.edgetpu_access(detector)))
     model = job.model
-    override = Override(min_score=wishes.min_score)
-    order = composition.watch_order(settings, override, model)
+    order = composition.watch_order(settings, Override(), model)
     limits = replace(order.limits, max_detections=wishes.max_detections)
     if wishes.iou is not None:
         limits = replace(limits, iou=wishes.iou)
     if wishes.labels is not None:
         limits = replace(limits, class_bitmap=wanted_bitmap(model, wishes.labels))
-    rules = event_rules(settings, override.min_score)
+    rules = event_rules(settings)
+    if wishes.min_score is not None:
+        rules = replace(rules, filters=rules.filters.from_score(wishes.min_score))
     # Weaker boxes than those that count are for the tracker only.
     weakest = rules.filters.weakest
     limits = replace(limits, min_score=min(WEAKEST_SCORE, weakest) if wishes.events else weakest)

@@ -58,7 +58,7 @@ class JsonSink:
     "-c", "--config", type=click.Path(path_type=Path, readable=False), help="Take model, thresholds and masks from it."
 )
 @click.option("--camera", help="Which camera of that configuration; needed where it has several.")
-@click.option("--min-score", type=click.FloatRange(0, 1), help="Weaker ones go.  [default: 0.25]")
+@click.option("--min-score", type=click.FloatRange(0, 1), help="Weaker ones go, of every label.  [default: 0.25]")
 @click.option("--iou", type=click.FloatRange(0, 1), help="Overlap at which two are one object.  [default: 0.7]")
 @click.option("--max-detections", type=click.IntRange(1, MAX_DETECTIONS), default=300, show_default=True)
 @click.option("--labels", help="Only these, separated by commas: person,car")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgedet.types import Box, Detection, FrameResult
 
@@ -48,6 +48,13 @@ class Filters:
         """The score below which nothing counts, whatever its label: what the detector may leave out already."""
         own = [score for limits in self.by_label.values() for score in (limits.min_score, limits.night_min_score)]
         return min(score for score in (self.min_score, self.night_min_score, *own) if score is not None)
+
+    def from_score(self, min_score: float) -> Filters:
+        """The same limits with one threshold in [0, 1] for every label, by day and by night."""
+        by_label = {
+            label: replace(limits, min_score=None, night_min_score=None) for label, limits in self.by_label.items()
+        }
+        return Filters(min_score, by_label)
 
     def of(self, label: str) -> LabelFilter:
         """The limits of a label."""

@@ -267,6 +267,24 @@ def test_annotated_frames_are_saved_as_a_folder_and_as_a_video(clip: Path, tmp_p
     assert len(lines(run_edgedet("detect", tmp_path / "out.mp4").out)) == 30
 
 
+def test_a_score_on_the_command_line_stands_in_place_of_all_of_the_configuration(scene: Path, tmp_path: Path) -> None:
+    config = tmp_path / "edgedet.yaml"
+    config.write_text(
+        f"version: 1\ndetector: {{model: {BUNDLED_MODEL}, accelerators: [cpu]}}\n"
+        "cameras:\n"
+        "  porch:\n"
+        "    source: {type: synthetic}\n"
+        "    detect: {objects: {person: {min_score: 1.0}, car: {min_score: 1.0}}}\n"
+    )
+
+    def found(*more: str) -> set[object]:
+        frames = lines(run_edgedet("detect", scene, "-c", config, "--labels", "person,car", *more).out)
+        return {one["label"] for frame in frames for one in frame["detections"]}  # type: ignore[attr-defined]
+
+    assert not found()
+    assert found("--min-score", "0.1") == {"person", "car"}
+
+
 def test_a_recording_is_looked_at_as_a_configured_camera_would(scene: Path, tmp_path: Path) -> None:
     config = tmp_path / "edgedet.yaml"
     config.write_text(

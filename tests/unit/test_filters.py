@@ -77,3 +77,13 @@ def test_what_is_said_of_a_label_goes_before_what_is_general(
 
 def test_a_night_s_threshold_of_one_label_is_what_the_detector_must_let_through() -> None:
     assert Filters(0.5, {"cat": LabelFilter(min_score=0.8, night_min_score=0.2)}).weakest == 0.2
+
+
+def test_one_score_for_all_stands_in_place_of_every_other_and_leaves_sizes_as_they_are() -> None:
+    limits = {"cat": LabelFilter(min_score=0.8, night_min_score=0.9), "car": LabelFilter(min_score=0.8, max_area=0.25)}
+    filters = Filters(0.5, limits, night_min_score=0.7).from_score(0.1)
+    assert filters.weakest == 0.1
+    found = result(seen("cat", 0.15), seen("dog", 0.15), seen("cat", 0.05))
+    assert [each.label for each in filters.accepted(found)] == ["cat", "dog"]
+    assert filters.accepted(by_night(seen("cat", 0.15)))
+    assert not filters.accepted(result(seen("car", 0.9, Box(0.0, 0.0, 0.6, 0.6))))
