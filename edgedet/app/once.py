@@ -63,6 +63,8 @@ class Job:
     """What is told of objects, where events are asked for."""
     idle_fps: float | None = None
     """Frames a second that are looked at while nothing moves and nothing is followed; None: every frame is."""
+    most_frames: int | None = None
+    """How many frames of each source are looked at, at least 1; None: all that it has."""
 
 
 @dataclass(slots=True)
@@ -175,6 +177,7 @@ class Once:
                 self._on_opened(source, opened)
                 stream = self._seen(camera, opened, detector, depth, gate)
                 stack.push_async_callback(stream.aclose)
+                frames = 0
                 async for looked_at in stream:
                     self.tally.note(looked_at)
                     if self._replay is not None:
@@ -186,6 +189,9 @@ class Once:
                     for sink in self._sinks:
                         await sink.write(source, seen)
                     seen.frame.release()
+                    frames += 1
+                    if frames == job.most_frames:
+                        break
         except SourceLost as error:
             self.tally.broken.append(error)
             self._on_note(str(error))

@@ -7,6 +7,7 @@ import io
 import signal
 import sys
 from contextlib import AsyncExitStack, ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,6 +19,7 @@ from edgedet.app.sources import source_of
 from edgedet.cli import complain
 from edgedet.errors import EdgedetError, ExitCode, UsageError
 from edgedet.outputs.jsonlines import JsonLines, SourcedResult
+from edgedet.outputs.save import is_one_picture
 from edgedet.workers.protocol import MAX_DETECTIONS
 
 if TYPE_CHECKING:
@@ -73,7 +75,10 @@ class JsonSink:
     help="Default: table on a terminal, jsonl in a pipe.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the lines to this file.")
-@click.option("--save", type=click.Path(), help="Annotated picture, folder/ or video.")
+@click.option(
+    "--save", type=click.Path(),
+    help="Annotated picture, folder/ or video. A picture of a camera is its first frame, which ends the run.",
+)  # fmt: skip
 @click.option("--events", is_flag=True, help="What a camera would tell of it: events instead of boxes.")
 @click.option("--show", is_flag=True, help="Show the annotated frames in a window; q closes it.")
 def command(
@@ -123,6 +128,8 @@ def command(
         from edgedet.app.configured import configured_job
 
         job = configured_job(named, wishes, config, camera)
+    if save is not None and len(named) == 1 and named[0].is_camera and is_one_picture(save):
+        job = replace(job, most_frames=1)
     for note in job.model.notes:
         _warn(note)
     return asyncio.run(_detect(job, output_format, output, save, show=show))

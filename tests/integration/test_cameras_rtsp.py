@@ -11,10 +11,12 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edgedet.cameras import Camera, rtsp
 from edgedet.errors import SourceError, SourceLost
 from edgedet.types import PixelFormat
+from integration.edgedet_process import run_edgedet
 from rtsp import RtspServer, serving
 
 SECRET = "p@ss/w:rd%"
@@ -54,6 +56,14 @@ def test_frames_arrive_soon_and_at_the_rate_of_the_camera(server: RtspServer) ->
     # FFmpeg's own probing would take two seconds, and hand out frames as old as that.
     assert stamps[0] - started < 5
     assert stamps[-1] - stamps[0] > 1.0
+
+
+def test_one_picture_of_it_can_be_saved_which_ends_the_run(server: RtspServer, tmp_path: Path) -> None:
+    done = run_edgedet("detect", server.url, "--save", tmp_path / "now.jpg")
+    assert done.code == 0, done.err
+    assert len(done.out.splitlines()) == 1
+    with Image.open(tmp_path / "now.jpg") as picture:
+        assert picture.size == (160, 120)
 
 
 def lost_after(server: RtspServer, act: Callable[[], None]) -> tuple[float, SourceLost]:

@@ -267,6 +267,21 @@ def test_annotated_frames_are_saved_as_a_folder_and_as_a_video(clip: Path, tmp_p
     assert len(lines(run_edgedet("detect", tmp_path / "out.mp4").out)) == 30
 
 
+def test_one_picture_of_a_camera_is_its_first_frame_and_ends_the_run(tmp_path: Path) -> None:
+    done = run_edgedet("detect", "synthetic", "--save", tmp_path / "now.jpg")
+    assert done.code == 0, done.err
+    assert [frame["frame"] for frame in lines(done.out)] == [0]
+    assert done.err.startswith("1 frames in ")
+    with Image.open(tmp_path / "now.jpg") as picture:
+        assert picture.size == (640, 480)
+
+
+def test_one_picture_of_a_clip_is_refused_before_it_is_begun(clip: Path, tmp_path: Path) -> None:
+    done = run_edgedet("detect", clip, "--save", tmp_path / "now.jpg")
+    assert (done.code, done.out) == (2, "")
+    assert "one image cannot hold several pictures" in done.err
+
+
 def test_a_score_on_the_command_line_stands_in_place_of_all_of_the_configuration(scene: Path, tmp_path: Path) -> None:
     config = tmp_path / "edgedet.yaml"
     config.write_text(
