@@ -107,16 +107,18 @@ class Daemon:
         self._remote = Remote(self, self._reporter, self._overrides)
         facts = {name: CameraFacts(CameraState.STARTING) for name in self._settings.cameras}
         self.board = StatusBoard(facts, self._clock, self._reporter.health, self._on_camera_state)
+        # One for both: it remembers what either has seen.
+        machine = SystemMeter(self.state_dir)
         self.statistics = Statistics(
             self._clock,
-            self.state_dir,
+            machine,
             self.mqtt.statistics,
             self.delivery.statistics,
             self.worker_pids,
             lambda: self._model.recovery,
         )
         self._model = ModelAtWork(loaded, self.state_dir, self.board, self.statistics.undervoltage)
-        self._machine = MachineWatch(SystemMeter(self.state_dir), self._clock.mono_ns)
+        self._machine = MachineWatch(machine, self._clock.mono_ns)
         self._notifier = notifier or Notifier()
         self._attending = Attending(
             self._notifier,

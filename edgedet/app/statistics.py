@@ -7,7 +7,6 @@ import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from pathlib import Path
 
 from edgedet.accelerators.devices import find
 from edgedet.app.watch import CameraWatch
@@ -35,7 +34,7 @@ class Statistics:
     def __init__(
         self,
         clock: Clock,
-        state_dir: Path,
+        machine: SystemMeter,
         mqtt: Callable[[], MqttStatistics],
         events: Callable[[], DeliveryStatistics],
         worker_pids: Callable[[], Iterable[int]],
@@ -47,7 +46,7 @@ class Statistics:
         self._worker_pids = worker_pids
         self._recovery = recovery
         self._process = ProcessMeter()
-        self._system = SystemMeter(state_dir)
+        self._system = machine
         self._started_ns = clock.stamp().mono_ns
         self._meters: dict[str, CameraMeter] = {}
         self._captured: dict[str, _Captured] = {}

@@ -51,7 +51,13 @@ def _heat(figures: SystemFigures) -> Iterator[Finding]:
     advice = "Give it a cooler or air, or its power supply's full strength."
     if figures.throttled:
         yield warning(SUBJECT, f"the processor is slowed down{heat}", advice, "vcgencmd get_throttled")
+    elif figures.soft_temp_limit:
+        message = f"the processor is above its soft temperature limit{heat}, which makes it a little slower"
+        yield warning(SUBJECT, message, advice, "vcgencmd get_throttled")
     elif figures.cpu_temp_c is not None and figures.cpu_temp_c >= _HOT_C:
         yield warning(SUBJECT, f"the processor is at {figures.cpu_temp_c:.0f} °C", advice, "vcgencmd measure_temp")
+    elif figures.throttled_since_boot:
+        message = f"the processor was slowed down since the Pi was switched on; now it is not{heat}"
+        yield warning(SUBJECT, message, advice, "vcgencmd get_throttled")
     elif figures.cpu_temp_c is not None:
         yield ok(SUBJECT, f"the processor is at {figures.cpu_temp_c:.0f} °C")

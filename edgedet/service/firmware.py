@@ -23,9 +23,10 @@ _ANSWERED = 0x80000000
 _ASK = struct.Struct("=7I")
 """Length, code, then one tag (number, room, code, value), then the end of the tags."""
 
-_UNDERVOLTAGE, _CAPPED, _THROTTLED = 0x1, 0x2, 0x4
+_UNDERVOLTAGE, _CAPPED, _THROTTLED, _SOFT_LIMIT = 0x1, 0x2, 0x4, 0x8
 _SINCE_BOOT = 16
-"""The same bits, this much higher, say that it has happened since the Pi was switched on."""
+"""The same bits, this much higher, say that it has happened since the Pi was switched on, or since somebody cleared
+them: the kernel's own sensor, `rpi_volt`, does so every two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,35 @@ class FirmwareWord:
     @property
     def undervoltage_since_boot(self) -> bool:
         """Now or before."""
-        return bool(self.bits & (_UNDERVOLTAGE | _UNDERVOLTAGE << _SINCE_BOOT))
+        return self._ever(_UNDERVOLTAGE)
 
     @property
     def throttled(self) -> bool:
         """Slowed down, or its frequency capped, right now."""
         return bool(self.bits & (_THROTTLED | _CAPPED))
+
+    @property
+    def throttled_since_boot(self) -> bool:
+        """Now or before."""
+        return self._ever(_THROTTLED | _CAPPED)
+
+    @property
+    def soft_temp_limit(self) -> bool:
+        """A little slower right now, for its heat: some Pis are from 60 °C on, long before they are throttled."""
+        return bool(self.bits & _SOFT_LIMIT)
+
+    @property
+    def soft_temp_limit_since_boot(self) -> bool:
+        """Now or before."""
+        return self._ever(_SOFT_LIMIT)
+
+    def and_also(self, later: FirmwareWord | None, *, undervoltage: bool) -> FirmwareWord:
+        """Every flag that either word has; `undervoltage` is what else was seen of the power supply."""
+        bits = 0 if later is None else later.bits
+        return FirmwareWord(self.bits | bits | (_UNDERVOLTAGE if undervoltage else 0))
+
+    def _ever(self, bits: int) -> bool:
+        return bool(self.bits & (bits | bits << _SINCE_BOOT))
 
 
 def read_firmware(root: Path) -> FirmwareWord | None:

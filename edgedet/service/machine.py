@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgedet.service.firmware import read_firmware
+from edgedet.service.firmware import FirmwareWord, read_firmware
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +50,13 @@ class SystemFigures:
     """Share of the last ten seconds in which every process waited for memory (PSI `full`)."""
     disk_total_mb: float | None = None
     undervoltage_since_boot: bool | None = None
-    """Now or earlier; the firmware remembers it until the Pi is switched off."""
+    """Now or earlier: what the firmware remembers since the Pi was switched on, and the meter since it was made."""
+    throttled_since_boot: bool | None = None
+    """As `undervoltage_since_boot`."""
+    soft_temp_limit: bool | None = None
+    """Some Pis are a little slower from their soft temperature limit on, before they are throttled."""
+    soft_temp_limit_since_boot: bool | None = None
+    """As `undervoltage_since_boot`."""
 
     def body(self) -> dict[str, object]:
         """Return it as the `stats` payload has it."""
@@ -96,19 +102,26 @@ class ProcessMeter:
 
 
 class SystemMeter:
-    """Reads temperature, memory, disk and the Pi's own signals."""
+    """Reads temperature, memory, disk and the Pi's own signals.
+
+    It remembers under-voltage and heat that it has seen: the kernel's sensor makes the firmware forget them.
+    """
 
     def __init__(self, state_dir: Path, root: Path = Path("/")) -> None:
         """`state_dir` need not exist yet: its nearest parent's disk counts then. `root` is for tests."""
         self._state_dir = state_dir
         self._root = root
+        self._seen = FirmwareWord(0)
 
     def read(self) -> SystemFigures:
         """Return what can be known now."""
         firmware = read_firmware(self._root)
-        undervoltage = self._undervoltage_alarm()
-        if undervoltage is None and firmware is not None:
-            undervoltage = firmware.undervoltage
+        # Each of the two sees what the other misses: the sensor looks back over two seconds, the firmware is of now.
+        alarm = self._undervoltage_alarm()
+        now = None if firmware is None else firmware.undervoltage
+        undervoltage = now if alarm is None else alarm or bool(now)
+        seen = self._seen = self._seen.and_also(firmware, undervoltage=bool(undervoltage))
+        never = None if firmware is None else False
         memory = _read(self._root / "proc/meminfo")
         disk_free_mb, disk_total_mb = self._disk_mb()
         return SystemFigures(
@@ -121,7 +134,10 @@ class SystemMeter:
             mem_total_mb=_mib(_kib(memory, "MemTotal:")),
             memory_stalled_percent=self._memory_stalled_percent(),
             disk_total_mb=disk_total_mb,
-            undervoltage_since_boot=None if firmware is None else firmware.undervoltage_since_boot,
+            undervoltage_since_boot=seen.undervoltage_since_boot or never,
+            throttled_since_boot=seen.throttled_since_boot or never,
+            soft_temp_limit=None if firmware is None else firmware.soft_temp_limit,
+            soft_temp_limit_since_boot=seen.soft_temp_limit_since_boot or never,
         )
 
     def _cpu_temp_c(self) -> float | None:

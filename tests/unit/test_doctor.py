@@ -240,6 +240,8 @@ def test_under_voltage_is_a_problem_until_the_supply_is_changed_and_a_warning_un
     ("files", "said"),
     [
         ({"sys/class/thermal/thermal_zone0/temp": "84000\n"}, "84 °C"),
+        ({"sys/devices/platform/soc/soc:firmware/get_throttled": "80008\n"}, "soft temperature limit at 48 °C"),
+        ({"sys/devices/platform/soc/soc:firmware/get_throttled": "40000\n"}, "was slowed down"),
         ({"proc/meminfo": "MemAvailable:  20480 kB\n"}, "only 20 MB of memory"),
         ({"proc/net/wireless": "a\nb\n wlan0: 0000   20.  -82.  -256  0 0\n"}, "-82 dBm"),
     ],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -130,6 +131,20 @@ def write(root: Path, files: dict[str, str]) -> None:
         (root / name).write_text(text)
 
 
+SENSOR = "sys/class/hwmon/hwmon1"
+FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
+
+
+def says(root: Path, alarm: str | None, word: str | None) -> None:
+    """The kernel's sensor and the firmware's word, as far as there are any."""
+    for folder in ("sys/class", "sys/devices"):
+        shutil.rmtree(root / folder, ignore_errors=True)
+    if alarm is not None:
+        write(root, {f"{SENSOR}/name": "rpi_volt\n", f"{SENSOR}/in0_lcrit_alarm": f"{alarm}\n"})
+    if word is not None:
+        write(root, {FIRMWARE: f"{word}\n"})
+
+
 PI = {
     "proc/meminfo": "MemTotal:  4000000 kB\nMemFree:  1 kB\nMemAvailable:  2097152 kB\n",
     "proc/net/wireless": "Inter-| sta-|\n face | tus |\n wlan0: 0000   56.  -54.  -256        0      0\n",
@@ -138,9 +153,9 @@ PI = {
     "sys/class/thermal/thermal_zone1/type": "cpu-thermal\n",
     "sys/class/thermal/thermal_zone1/temp": "51540\n",
     "sys/class/hwmon/hwmon0/name": "cpu_thermal\n",
-    "sys/class/hwmon/hwmon1/name": "rpi_volt\n",
-    "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "1\n",
-    "sys/devices/platform/soc/soc:firmware/get_throttled": "50004\n",
+    f"{SENSOR}/name": "rpi_volt\n",
+    f"{SENSOR}/in0_lcrit_alarm": "1\n",
+    FIRMWARE: "50004\n",
 }
 
 
@@ -152,13 +167,64 @@ def test_a_pi_tells_temperature_power_and_wifi(tmp_path: Path) -> None:
 
 
 def test_the_firmware_word_tells_of_power_where_there_is_no_sensor_and_the_past_does_not_count(tmp_path: Path) -> None:
-    write(tmp_path, {"sys/devices/platform/soc/soc:firmware/get_throttled": "0x50005\n"})
+    write(tmp_path, {FIRMWARE: "0x50005\n"})
     figures = SystemMeter(tmp_path, root=tmp_path).read()
     assert (figures.undervoltage, figures.throttled) == (True, True)
-    write(tmp_path, {"sys/devices/platform/soc/soc:firmware/get_throttled": "50000\n"})
+    write(tmp_path, {FIRMWARE: "50000\n"})
     figures = SystemMeter(tmp_path, root=tmp_path).read()
     assert (figures.undervoltage, figures.throttled) == (False, False)
     assert figures.undervoltage_since_boot is True
+
+
+@pytest.mark.parametrize(
+    ("alarm", "word", "told"),
+    [("0", "1", True), ("1", "0", True), ("0", "0", False), ("0", None, False), (None, "1", True), (None, "0", False)],
+)
+def test_under_voltage_is_told_when_either_the_sensor_or_the_firmware_sees_it(
+    tmp_path: Path, alarm: str | None, word: str | None, told: bool
+) -> None:
+    says(tmp_path, alarm, word)
+    assert SystemMeter(tmp_path, root=tmp_path).read().undervoltage is told
+
+
+@pytest.mark.parametrize(("alarm", "word"), [("0", "1"), ("1", "0"), ("1", None)])
+def test_under_voltage_that_was_seen_is_remembered_though_the_firmware_was_made_to_forget_it(
+    tmp_path: Path, alarm: str, word: str | None
+) -> None:
+    meter = SystemMeter(tmp_path, root=tmp_path)
+    says(tmp_path, "0", "0")
+    assert meter.read().undervoltage_since_boot is False
+    says(tmp_path, alarm, word)
+    assert meter.read().undervoltage_since_boot is True
+    says(tmp_path, "0", "0")
+    figures = meter.read()
+    assert (figures.undervoltage, figures.undervoltage_since_boot) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("word", "now", "since_boot"),
+    [
+        ("2", (True, False), (True, False)),
+        ("4", (True, False), (True, False)),
+        ("8", (False, True), (False, True)),
+        ("20000", (False, False), (True, False)),
+        ("40000", (False, False), (True, False)),
+        ("80000", (False, False), (False, True)),
+        ("10001", (False, False), (False, False)),
+    ],
+)
+def test_throttling_and_the_soft_temperature_limit_are_told_of_now_and_of_before(
+    tmp_path: Path, word: str, now: tuple[bool, bool], since_boot: tuple[bool, bool]
+) -> None:
+    meter = SystemMeter(tmp_path, root=tmp_path)
+    says(tmp_path, None, word)
+    figures = meter.read()
+    assert (figures.throttled, figures.soft_temp_limit) == now
+    assert (figures.throttled_since_boot, figures.soft_temp_limit_since_boot) == since_boot
+    says(tmp_path, None, "0")
+    figures = meter.read()
+    assert (figures.throttled, figures.soft_temp_limit) == (False, False)
+    assert (figures.throttled_since_boot, figures.soft_temp_limit_since_boot) == since_boot
 
 
 def test_a_sensor_that_talks_nonsense_is_unknown(tmp_path: Path) -> None:

@@ -59,7 +59,13 @@ class SystemEntry(Documented):
     disk_total_mb: float | None
     """Size of the disk where the state directory lies."""
     undervoltage_since_boot: bool | None
-    """Under-voltage now or earlier since the Pi was switched on."""
+    """Under-voltage now or earlier, as far as the Pi remembers it since it was switched on or edgedet has seen it."""
+    throttled_since_boot: bool | None
+    """Slowed down now or earlier, likewise."""
+    soft_temp_limit: bool | None
+    """A little slower for its heat, before it is throttled: some Pis are from 60 °C on."""
+    soft_temp_limit_since_boot: bool | None
+    """That now or earlier, likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
