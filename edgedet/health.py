@@ -51,6 +51,11 @@ class Code(StrEnum):
         "The model was compiled for a newer libedgetpu than this one.",
     )
     EDGETPU_USB2 = "edgetpu_usb2", "The Edge TPU sits on a USB 2 port, which makes it several times slower."
+    EDGETPU_HOT = "edgetpu_hot", "The Edge TPU is so hot that it slows itself down: give it air or a cooler."
+    EDGETPU_FAULTY = (
+        "edgetpu_faulty",
+        "The Edge TPU's driver shows a chip that has failed, such as by -87.9 °C: switch the machine off and on.",
+    )
     DETECTOR_DOWN = "detector_down", "No detector answers at the moment; it is started again by itself."
     MODEL_MISSING = "model_missing", "The model file is not there; it is taken as soon as it comes."
     MODEL_MISMATCH = (
@@ -76,6 +81,7 @@ class Code(StrEnum):
     MEMORY_LOW = "memory_low", "The machine is short of memory."
     UNDERVOLTAGE = "undervoltage", "The power supply is too weak: use the one made for this Pi."
     THROTTLED = "throttled", "The processor is slowed down, by heat or by its power supply."
+    WIFI_WEAK = "wifi_weak", "The Wi-Fi signal is weak: move the Pi or the access point, or use a cable."
     CONFIG_REJECTED = (
         "config_rejected",
         "The new configuration is wrong, so the old one stays: `edgedet check` says why.",

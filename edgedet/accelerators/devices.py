@@ -17,6 +17,8 @@ then both the id and the device node change."""
 _USB3_MBPS = 5000
 _COLDEST_C, _HOTTEST_C = -40.0, 125.0
 """Beyond these the sensor is not answering: a dead chip reads -87.9 degrees for ever (google-coral/edgetpu#843)."""
+_FIRST_TRIP_C = 84.8
+"""Where the driver makes a PCIe one slower unless it was told otherwise (coral.ai/docs/pcie-parameters)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class EdgeTpu:
     """480 on a USB 2 port or a bad cable, 5000 on USB 3; None: PCIe, or not said."""
     temp_c: float | None = None
     """Degrees Celsius; only PCIe ones can be asked. None: unknown, or impossible (see `fault`)."""
+    slows_at_c: float | None = None
+    """From this temperature on it slows itself down, degrees Celsius; None: a USB one, which never does."""
     fault: str = ""
     """What sysfs says is wrong with it, in one sentence; empty: nothing."""
 
@@ -42,6 +46,10 @@ class EdgeTpu:
     def slow_port(self) -> bool:
         """Whether it sits on USB 2, which makes it several times slower."""
         return self.usb_mbps is not None and self.usb_mbps < _USB3_MBPS
+
+    def is_hot(self, margin_c: float = 0.0) -> bool:
+        """Whether it is so hot that it slows itself down, or at most so many degrees cooler."""
+        return self.temp_c is not None and self.slows_at_c is not None and self.temp_c >= self.slows_at_c - margin_c
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +114,17 @@ def _pcie(root: Path) -> list[EdgeTpu]:
     for place, (_, name) in enumerate(numbered):
         node = Path("/dev") / name
         temp_c, fault = None, ""
-        reading = _number(root / "sys/class/apex" / name / "temp")  # thousandths of a degree
+        folder = root / "sys/class/apex" / name
+        reading = _number(folder / "temp")  # thousandths of a degree
+        trip = _number(folder / "trip_point0_temp")
         if reading is not None and _COLDEST_C <= reading / 1000 <= _HOTTEST_C:
             temp_c = reading / 1000
         elif reading is not None:
             fault = f"{name} reads {reading / 1000:.1f} °C, which cannot be: the chip does not answer"
         if not _below(root, node).exists():
             fault = f"the driver knows {name}, but {node} does not exist"
-        found.append(EdgeTpu(f"pci:{place}", name, node, temp_c=temp_c, fault=fault))
+        slows_at_c = trip / 1000 if trip else _FIRST_TRIP_C
+        found.append(EdgeTpu(f"pci:{place}", name, node, temp_c=temp_c, slows_at_c=slows_at_c, fault=fault))
     return found
 
 

@@ -14,6 +14,7 @@ from edgedet.app import composition
 from edgedet.app.announcing import Announcer, device_description
 from edgedet.app.attending import Attending, say_event
 from edgedet.app.crew import Crew
+from edgedet.app.edgetpu_watch import EdgeTpuWatch
 from edgedet.app.line_totals import LineTotals
 from edgedet.app.machine_watch import MachineWatch
 from edgedet.app.model_at_work import ModelAtWork
@@ -119,6 +120,7 @@ class Daemon:
         )
         self._model = ModelAtWork(loaded, self.state_dir, self.board, self.statistics.undervoltage)
         self._machine = MachineWatch(machine, self._clock.mono_ns)
+        self._edgetpus = EdgeTpuWatch(self._settings.detector, self._clock.mono_ns)
         self._notifier = notifier or Notifier()
         self._attending = Attending(
             self._notifier,
@@ -292,6 +294,7 @@ class Daemon:
         if self.mqtt.status.connected and not self.mqtt.statistics().waiting:
             self._announcer.delivered()
         self.board.about("machine", *self._machine.reasons())
+        self.board.about("edgetpus", *self._edgetpus.reasons())
         self.board.about("cameras", *(reason for station in stations for reason in station.troubles()))
 
     def _on_broker(self, status: BrokerStatus) -> None:

@@ -66,6 +66,10 @@ def _connected(tpu: EdgeTpu) -> Iterator[Finding]:
         advice = "Plug it into a blue port, with the cable that came with it, and look again."
         message = f"{tpu.name} is on USB 2 ({tpu.usb_mbps} Mbit/s), which makes it several times slower"
         yield warning(SUBJECT, message, advice, "lsusb -t")
+    elif tpu.is_hot():
+        message = f"{tpu.name} is at {tpu.temp_c:.0f} °C and slows itself down"
+        show = f"head /sys/class/apex/{tpu.port}/*temp*"
+        yield warning(SUBJECT, message, "Give it air or a cooler.", show)
     else:
         yield ok(SUBJECT, f"{tpu.name} is at {tpu.port} ({tpu.node}{speed}{heat}{fresh})")
 

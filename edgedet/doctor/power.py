@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgedet.doctor.finding import Finding, ok, problem, warning
 from edgedet.service.machine import SystemFigures, SystemMeter
-from edgedet.service.strain import low_memory_mb
+from edgedet.service.strain import FAIR_WIFI_DBM, low_memory_mb
 
 if TYPE_CHECKING:
     from edgedet.doctor.situation import Situation
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 SUBJECT = "power and heat"
 _HOT_C = 80.0
 """A Pi slows itself down from here on (raspberrypi.com, documentation of `temp_limit`)."""
-_WEAK_DBM = -75.0
 
 
 def examine(situation: Situation) -> Iterator[Finding]:
@@ -28,7 +27,7 @@ def examine(situation: Situation) -> Iterator[Finding]:
         yield warning(
             SUBJECT, f"only {figures.mem_available_mb:.0f} MB of memory are free", advice, "ps aux --sort=-rss | head"
         )
-    if figures.wifi_dbm is not None and figures.wifi_dbm < _WEAK_DBM:
+    if figures.wifi_dbm is not None and figures.wifi_dbm < FAIR_WIFI_DBM:
         advice = "Move the Pi or the access point, or use a cable."
         yield warning(SUBJECT, f"Wi-Fi is weak: {figures.wifi_dbm:.0f} dBm", advice, "cat /proc/net/wireless")
 

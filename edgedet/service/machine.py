@@ -18,6 +18,8 @@ _BYTES_PER_MIB = 1 << 20
 _NS_PER_S = 1_000_000_000
 _UTIME, _STIME = 11, 12
 """Fields of /proc/PID/stat after the name in parentheses, which may hold blanks itself."""
+_NO_SIGNAL_DBM = -120.0
+"""Wi-Fi that is not connected reads 0 or -256, and some drivers give a quality in place of a level: 0 and above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,9 @@ class SystemMeter:
     def _wifi_dbm(self) -> float | None:
         for line in (_read(self._root / "proc/net/wireless") or "").splitlines()[2:]:
             with suppress(ValueError, IndexError):
-                return float(line.split()[3].rstrip("."))
+                level = float(line.split()[3].rstrip("."))
+                if _NO_SIGNAL_DBM < level < 0:
+                    return level
         return None
 
 

@@ -1,4 +1,4 @@
-"""When the machine itself is not well: facts to reasons for `health`, with hysteresis. Pure: time comes in."""
+"""When the machine itself is not well: facts to what it suffers from, with hysteresis. Pure: time comes in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from edgedet.service.machine import SystemFigures
 
@@ -19,20 +19,26 @@ _RELIEF = 1.5
 """It is over when there is this many times as much."""
 _STALLED_PERCENT = 10.0
 """Of the last ten seconds, in which everything stood still for want of memory (PSI `full`)."""
-_CALM_NS = 60_000_000_000
-"""Under-voltage and throttling come and go by the second: they are over after a minute without."""
+CALM_NS = 60_000_000_000
+"""Under-voltage and throttling come and go by the second, Wi-Fi with who walks by: over after a minute without."""
+_WEAK_WIFI_DBM = -80.0
+"""Below, connections are lost and frames sent again and again."""
+FAIR_WIFI_DBM = -75.0
+"""From here on it is no longer weak."""
 
 
 @dataclass(frozen=True, slots=True)
 class Strain:
-    """One thing that the machine suffers from."""
+    """One thing that the machine, or a part of it, suffers from."""
 
     code: str
-    """`undervoltage`, `throttled`, `memory_low` or `disk_full`: a code of `health`, of its component `system`."""
+    """A code of `health`."""
     message: str
     """Of the moment when it began, so that it does not change with every reading."""
     seen_ns: int
     """When it was last seen, CLOCK_MONOTONIC."""
+    part: str = ""
+    """Which of several parts of a kind it is of; empty: the machine."""
 
 
 def strains(figures: SystemFigures, now_ns: int, before: tuple[Strain, ...] = ()) -> tuple[Strain, ...]:
@@ -43,11 +49,16 @@ def strains(figures: SystemFigures, now_ns: int, before: tuple[Strain, ...] = ()
         now_ns: CLOCK_MONOTONIC, nanoseconds.
         before: what the last call returned; none at the first.
     """
-    held = {strain.code: strain for strain in before}
-    seen = {strain.code: strain for strain in _seen(figures, now_ns)}
-    still = {code: strain for code, strain in held.items() if code not in seen and _lasts(strain, figures, now_ns)}
-    lasting = {code: replace(held[code], seen_ns=now_ns) if code in held else strain for code, strain in seen.items()}
-    return tuple(strain for _, strain in sorted((still | lasting).items()))
+    return lasting(_seen(figures, now_ns), before, lambda strain: _lasts(strain, figures, now_ns))
+
+
+def lasting(seen: Iterable[Strain], before: Iterable[Strain], lasts: Callable[[Strain], bool]) -> tuple[Strain, ...]:
+    """What is seen now, in the words of its beginning, and what of `before` is not seen and `lasts` all the same."""
+    held = {(strain.code, strain.part): strain for strain in before}
+    new = {(strain.code, strain.part): strain for strain in seen}
+    still = {key: strain for key, strain in held.items() if key not in new and lasts(strain)}
+    told = {key: replace(held[key], seen_ns=strain.seen_ns) if key in held else strain for key, strain in new.items()}
+    return tuple(strain for _, strain in sorted((still | told).items()))
 
 
 def low_memory_mb(figures: SystemFigures) -> float:
@@ -81,6 +92,11 @@ def _seen(figures: SystemFigures, now_ns: int) -> Iterator[Strain]:
     if figures.disk_free_mb is not None and figures.disk_free_mb < low_disk_mb(figures):
         message = f"Only {figures.disk_free_mb:.0f} MB are free where the state directory lies."
         yield Strain("disk_full", message, now_ns)
+    if figures.wifi_dbm is not None and figures.wifi_dbm < _WEAK_WIFI_DBM:
+        message = (
+            f"The Wi-Fi signal is weak, {figures.wifi_dbm:.0f} dBm: move the Pi or the access point, or use a cable."
+        )
+        yield Strain("wifi_weak", message, now_ns)
 
 
 def _lasts(strain: Strain, figures: SystemFigures, now_ns: int) -> bool:
@@ -91,8 +107,10 @@ def _lasts(strain: Strain, figures: SystemFigures, now_ns: int) -> bool:
             return _tight(figures.mem_available_mb, low_memory_mb(figures)) or stalled > _STALLED_PERCENT / 2
         case "disk_full":
             return _tight(figures.disk_free_mb, low_disk_mb(figures))
+        case "wifi_weak" if figures.wifi_dbm is not None and figures.wifi_dbm < FAIR_WIFI_DBM:
+            return True
         case _:
-            return now_ns - strain.seen_ns < _CALM_NS
+            return now_ns - strain.seen_ns < CALM_NS
 
 
 def _tight(there_mb: float | None, limit_mb: float) -> bool:

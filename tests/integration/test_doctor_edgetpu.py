@@ -154,6 +154,22 @@ def test_one_on_usb_2_is_a_warning_until_it_is_on_another_port(device: SoftwareE
     assert wrong(look(where)) == []
 
 
+def test_a_pcie_one_that_slows_itself_down_for_its_heat_is_a_warning(device: SoftwareEdgeTpu, folder: Path) -> None:
+    shown = folder / "root/sys/class/apex/apex_0"
+    shown.mkdir(parents=True)
+    (shown / "temp").write_text("91000\n")
+    (shown / "trip_point0_temp").write_text("84800\n")
+    node = folder / "root/dev/apex_0"
+    node.parent.mkdir()
+    node.touch()
+    node.chmod(0o666)
+    where = situation(folder, device.library)
+    (found,) = wrong(look(where))
+    assert (found.level, "pci:0 is at 91 °C" in found.message) == (Level.WARNING, True)
+    (shown / "temp").write_text("84000\n")
+    assert wrong(look(where)) == []
+
+
 def test_one_that_another_process_has_open_is_left_alone(device: SoftwareEdgeTpu, folder: Path) -> None:
     plug_in(folder / "root")
     process = folder / "root/proc/4711"

@@ -85,6 +85,28 @@ def test_a_pcie_one_tells_its_temperature(tmp_path: Path) -> None:
     assert (tpu.name, tpu.node, tpu.temp_c, tpu.fault) == ("pci:0", Path("/dev/apex_0"), 45.05, "")
 
 
+@pytest.mark.parametrize(
+    ("temp", "trip", "hot"),
+    [
+        ("84700", None, False),
+        ("84800", None, True),
+        ("70000", "65000\n", True),
+        ("90000", "95000\n", False),
+        ("90000", "nonsense", True),
+        (None, "65000\n", False),
+        ("-87900", None, False),
+    ],
+)
+def test_a_pcie_one_is_hot_from_its_drivers_first_trip_point_on(
+    tmp_path: Path, temp: str | None, trip: str | None, hot: bool
+) -> None:
+    put_in(tmp_path, "apex_0", temp)
+    if trip is not None:
+        (tmp_path / "sys/class/apex/apex_0/trip_point0_temp").write_text(trip)
+    (tpu,) = find(tmp_path)
+    assert tpu.is_hot() is hot
+
+
 @pytest.mark.parametrize("reading", ["-87900", "-89700", "200000"])
 def test_a_temperature_that_cannot_be_is_a_fault_and_no_temperature(tmp_path: Path, reading: str) -> None:
     put_in(tmp_path, "apex_0", reading)

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from edgedet.app.machine_watch import MachineWatch
 from edgedet.health import CameraFacts, CameraState, DetectorFacts, DetectorState, Facts, State, reduce
 from edgedet.service.machine import SystemMeter
 
 FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
+
+
+@pytest.mark.parametrize("state", [CameraState.WATCHING, CameraState.OFF])
+def test_weak_wifi_degrades_health_and_says_nothing_of_who_looks(tmp_path: Path, state: CameraState) -> None:
+    (tmp_path / "proc/net").mkdir(parents=True)
+    (tmp_path / "proc/net/wireless").write_text("a\nb\n wlan0: 0000   20.  -84.  -256  0 0\n")
+    watch = MachineWatch(SystemMeter(tmp_path, root=tmp_path), lambda: 0)
+    facts = Facts(DetectorFacts(DetectorState.ANSWERING, "cpu"), {"porch": CameraFacts(state)}, system=watch.reasons())
+    health = reduce(facts, "now")
+    assert (health.state, [reason.code for reason in health.reasons]) == (State.DEGRADED, ["wifi_weak"])
+    assert health.cameras["porch"].state is state
 
 
 def test_a_weak_power_supply_degrades_health_until_a_minute_after_it_was_last_seen(tmp_path: Path) -> None:

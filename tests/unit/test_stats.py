@@ -235,6 +235,12 @@ def test_a_sensor_that_talks_nonsense_is_unknown(tmp_path: Path) -> None:
     assert figures.wifi_dbm is None
 
 
+@pytest.mark.parametrize("level", ["0", "-256.", "70.", "nonsense"])
+def test_wifi_that_is_not_connected_or_tells_no_level_is_unknown_and_not_weak(tmp_path: Path, level: str) -> None:
+    write(tmp_path, {"proc/net/wireless": f"a\nb\n wlan0: 0000   0.  {level}  -256  0 0\n"})
+    assert SystemMeter(tmp_path, root=tmp_path).read().wifi_dbm is None
+
+
 def test_memory_is_told_with_its_size_and_with_how_long_everything_waits_for_it(tmp_path: Path) -> None:
     pressure = "some avg10=31.00 avg60=2.00 avg300=0.50 total=1\nfull avg10=12.50 avg60=1.00 avg300=0.10 total=1\n"
     write(tmp_path, PI | {"proc/pressure/memory": pressure})

@@ -47,6 +47,7 @@ def test_a_machine_that_is_well_or_says_nothing_has_no_reason(figures: SystemFig
         (replace(WELL, mem_available_mb=30.0), "memory_low", "30 MB"),
         (replace(WELL, memory_stalled_percent=40.0), "memory_low", "40 %"),
         (replace(WELL, disk_free_mb=3.0), "disk_full", "3 MB"),
+        (replace(WELL, wifi_dbm=-84.0), "wifi_weak", "-84 dBm"),
     ],
 )
 def test_each_trouble_is_told_at_once_under_a_code_of_health(figures: SystemFigures, code: str, said: str) -> None:
@@ -75,6 +76,25 @@ def test_what_runs_short_is_over_only_when_there_is_half_as_much_again(key: str,
     assert strains(well_but(key, 100.0), 2 * S, found) == ()
     # And what never ran short is not short at the same figure.
     assert strains(well_but(key, 80.0), 0) == ()
+
+
+def test_wifi_that_wavers_is_weak_until_it_is_fair_and_a_minute_has_passed() -> None:
+    found = strains(well_but("wifi_dbm", -84.0), 0)
+    # Up and down within the minute: it stays one trouble with one sentence.
+    for second, wifi_dbm in enumerate([-60.0, -82.0, -74.0, -90.0, -50.0], start=1):
+        before, found = found, strains(well_but("wifi_dbm", wifi_dbm), second * S, found)
+        assert [each.message for each in found] == [each.message for each in before]
+    # Not below the first limit any more, but below the second: it is not over, however long that lasts.
+    found = strains(well_but("wifi_dbm", -78.0), 600 * S, found)
+    assert codes(found) == ["wifi_weak"]
+    assert strains(well_but("wifi_dbm", -74.0), 601 * S, found) == ()
+    # And what never was weak is not weak there.
+    assert strains(well_but("wifi_dbm", -78.0), 0) == ()
+
+
+def test_a_cable_in_place_of_weak_wifi_ends_it() -> None:
+    found = strains(well_but("wifi_dbm", -84.0), 0)
+    assert strains(well_but("wifi_dbm", None), 61 * S, found) == ()
 
 
 @given(st.lists(st.floats(0, 63), min_size=2, max_size=10))
