@@ -152,7 +152,7 @@ async def test_a_changed_zone_and_a_new_one_and_a_new_line_hold_from_then_on(
     before = f"zones: {{drive: {{polygon: {nowhere}}}}}"
     after = (
         f"zones: {{drive: {{polygon: {everywhere}, inertia_s: 0.1}}, yard: {{polygon: {nowhere}}}}}, "
-        "lines: {gate: {from: [0.5, 1], to: [0.5, 0]}}"
+        "lines: {roof: {from: [0, 0.02], to: [0.02, 0]}}"
     )
     async with beginning_with(before, configured, broker, tmp_path / "log") as reloading:
         await reloading.until(lambda: configured.events("porch", "new") != [])
@@ -162,7 +162,7 @@ async def test_a_changed_zone_and_a_new_one_and_a_new_line_hold_from_then_on(
         await reloading.to(after)
         await reloading.until(lambda: (configured.count("porch", "zones/drive/all") or 0) > 0)
         await reloading.until(lambda: configured.count("porch", "zones/yard/all") == 0)
-        await reloading.until(lambda: configured.count("porch", "lines/gate/in") is not None)
+        await reloading.until(lambda: configured.count("porch", "lines/roof/in") == 0)
         # Lives go on: what was there before is in the zone now.
         await reloading.until(
             lambda: any(
