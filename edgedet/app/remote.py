@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgedet.errors import UsageError
 from edgedet.outputs.commands import Command
+from edgedet.service.journal import fields
 from edgedet.workers.states import Phase
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Remote:
         elif command.verb == "min_score" and command.value is not None:
             override = replace(override, min_score=float(command.value))
         self._overrides.set(camera, override)
-        _log.info("%s: %s set to %s by command", camera, command.verb, command.value)
+        about = fields(camera=camera, component=camera)
+        _log.info("%s: %s set to %s by command", camera, command.verb, command.value, extra=about)
         self._reporter.camera_settings(camera, self._daemon.settings.cameras[camera], override)
         station = self._daemon.stations.get(camera)
         if station is not None:

@@ -12,6 +12,7 @@ from edgedet.channel import Latest
 from edgedet.errors import EdgedetError, SourceError
 from edgedet.health import CameraFacts, CameraState, Code, Reason
 from edgedet.pipeline import Seen, capture, every_frame, newest_frames
+from edgedet.service.journal import fields
 from edgedet.workers.backoff import Backoff
 from edgedet.workers.camera import CameraSpec, CameraWorker, Opened
 from edgedet.workers.frame import Frame
@@ -165,7 +166,7 @@ class CameraWatch:
             self._tell(CameraFacts(CameraState.STARTING, None, self._fact.last_frame_at))
         self._fault = None
         spec = replace(self.spec, first_seq=self._captured_before)
-        worker = CameraWorker(spec, lambda note: _log.warning("%s: %s", self.name, note), self._on_sight)
+        worker = CameraWorker(spec, self._on_note, self._on_sight)
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(worker)
@@ -187,6 +188,9 @@ class CameraWatch:
         """A frame has been looked at; `at` is RFC 3339."""
         state = CameraState.WATCHING if self._fault is None else CameraState.DEGRADED
         self._tell(replace(self._fact, state=state, reason=self._fault, last_frame_at=at))
+
+    def _on_note(self, note: str) -> None:
+        _log.warning("%s: %s", self.name, note, extra=fields(camera=self.name, component=self.name))
 
     def _on_sight(self, code: str | None) -> None:
         """The pictures are black or stand still, or are well again: frames go on being looked at."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass
 
@@ -13,9 +13,12 @@ from edgedet.service.journal import Kind
 
 _WINDOW_S = 60.0
 _MOST_KEYS = 256
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_ABOUT = ("component", "camera", "code", "kind")
+_COMPONENT = _ABOUT.index("component")
+_NUMBER = re.compile(r"(?<!\w)(?<!\w[-.:])\d+(?:\.\d+)?")
+"""A quantity; what belongs to a name (`cam2`, `cam-2`, `usb:0`) tells one thing from another."""
 
-_Key = tuple[str, int, str]
+_Key = tuple[str, int, str, tuple[object, ...]]
 
 
 @dataclass(slots=True)
@@ -28,10 +31,12 @@ class _Seen:
 
 
 class Repeats(logging.Handler):
-    """Stands before another handler. Messages are the same when they differ in nothing but their numbers.
+    """Stands before another handler.
 
-    The first goes through at once. Those that follow within the window are told when it is over, as the last of them
-    with their count; where they go on, so does the counting.
+    Messages are the same when they differ in nothing but their quantities and have the same fields (camera, component,
+    code, kind). The first goes through at once. Those that follow within the window are told when it is over, as the
+    last of them with their count; where they go on, so does the counting. What was counted is told in the order in
+    which it was said last, and what is about a component before anything new about it: the last line is what holds.
     """
 
     def __init__(
@@ -43,22 +48,28 @@ class Repeats(logging.Handler):
         self._window_s = window_s
         self._now_s = now_s
         self._seen: dict[_Key, _Seen] = {}
+        """Ordered: what was said last comes last."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a record on, or count it."""
         self.sum_up()
-        if record.__dict__.get("edgedet", {}).get("kind") is Kind.OBJECT:
+        about = record.__dict__.get("edgedet", {})
+        if about.get("kind") is Kind.OBJECT:
             # Two people who come one after the other are no repeat, though their lines differ in numbers alone.
             self._handler.handle(record)
             return
-        key = (record.name, record.levelno, _NUMBER.sub("#", record.getMessage()))
-        seen = self._seen.get(key)
+        key = (record.name, record.levelno, _NUMBER.sub("#", record.getMessage()), tuple(map(about.get, _ABOUT)))
+        seen = self._seen.pop(key, None)
         if seen is not None:
             seen.again += 1
             seen.last = record
+            self._seen[key] = seen
             return
+        if (component := about.get("component")) is not None:
+            self._tell_all(other for other in self._seen if other[-1][_COMPONENT] == component)
         if len(self._seen) >= _MOST_KEYS:
-            self._tell(*self._seen.popitem())
+            oldest = next(iter(self._seen))
+            self._tell(self._seen.pop(oldest))
         self._seen[key] = _Seen(self._now_s(), record)
         self._handler.handle(record)
 
@@ -67,26 +78,35 @@ class Repeats(logging.Handler):
         self.acquire()
         try:
             now_s = self._now_s()
-            for key, seen in list(self._seen.items()):
-                if now_s - seen.since_s < self._window_s:
-                    continue
-                if seen.again:
-                    self._tell(key, seen)
-                    self._seen[key] = _Seen(now_s, seen.last)
-                else:
+            over = [key for key, seen in self._seen.items() if now_s - seen.since_s >= self._window_s]
+            repeated = [key for key in over if self._seen[key].again]
+            for key in over:
+                if not self._seen[key].again:
                     del self._seen[key]
+            if repeated:
+                # With those whose windows are not over yet, but which were said before the last of these.
+                keys = list(self._seen)
+                self._tell_all(keys[: keys.index(repeated[-1]) + 1])
         finally:
             self.release()
 
     def close(self) -> None:
         """Tell what is left, and close."""
-        for key, seen in self._seen.items():
-            self._tell(key, seen)
+        for seen in self._seen.values():
+            self._tell(seen)
         self._seen.clear()
         self._handler.close()
         super().close()
 
-    def _tell(self, _key: _Key, seen: _Seen) -> None:
+    def _tell_all(self, keys: Iterable[_Key]) -> None:
+        """Tell those that have repeated themselves; their windows begin anew."""
+        for key in list(keys):
+            seen = self._seen[key]
+            if seen.again:
+                self._tell(seen)
+                self._seen[key] = _Seen(self._now_s(), seen.last)
+
+    def _tell(self, seen: _Seen) -> None:
         if not seen.again:
             return
         summary = copy(seen.last)
