@@ -48,7 +48,7 @@ class StatusBoard:
         self._publish_state = publish_state
         self._report = HealthReport()
         self._told: dict[str, CameraState] = {}
-        self._said: set[Reason] = set()
+        self._said: tuple[Reason, ...] = ()
         self._others: dict[str, tuple[Reason, ...]] = {}
         self._changed = asyncio.Event()
 
@@ -119,19 +119,24 @@ class StatusBoard:
         self._changed.set()
 
     def _say(self, health: Health) -> None:
-        """Each reason once into the log, when it appears and when it has gone."""
-        now = set(health.reasons)
+        """Each reason once into the log, when it appears and when it has gone; what holds comes last."""
+        holding = {_about(reason) for reason in health.reasons}
+        for about, reason in {_about(reason): reason for reason in self._said}.items():
+            if about not in holding:
+                over = self._fields(Kind.TROUBLE_OVER, reason)
+                _log.info("%s: %s is over", reason.component, reason.code, extra=over)
         for reason in health.reasons:
             if reason not in self._said:
                 level = logging.INFO if reason.code == Code.STARTING else logging.WARNING
                 trouble = self._fields(Kind.TROUBLE, reason)
                 _log.log(level, "%s: %s: %s", reason.component, reason.code, reason.message, extra=trouble)
-        for reason in self._said - now:
-            if not any(other.component == reason.component for other in now):
-                over = self._fields(Kind.TROUBLE_OVER, reason)
-                _log.info("%s: %s is over", reason.component, reason.code, extra=over)
-        self._said = now
+        self._said = health.reasons
 
     def _fields(self, kind: Kind, reason: Reason) -> dict[str, object]:
         camera = reason.component if reason.component in self._facts.cameras else None
         return fields(kind, camera=camera, component=reason.component, code=reason.code)
+
+
+def _about(reason: Reason) -> tuple[str, str]:
+    """What is over when it has gone: with another message it is the same trouble still."""
+    return reason.component, reason.code
