@@ -12,12 +12,14 @@ from edgedet.service.crash import stacks_of_tasks
 from edgedet.service.journal import Kind, fields
 from edgedet.service.watchdog import Attendance, Beats
 from edgedet.types import EventKind
+from edgedet.workers.rhythm import LONGEST_SILENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from edgedet.app.station import CameraStation
-    from edgedet.health import Health
+    from edgedet.app.watch import CameraWatch
+    from edgedet.health import CameraFacts, Health
     from edgedet.service.notify import Notifier
     from edgedet.service.watchdog import Beat
     from edgedet.settings import Settings
@@ -60,6 +62,8 @@ class Attending:
         self._stations = stations
         self._delivery_turns = delivery_turns
         self._seen: dict[str, tuple[int, int]] = {}
+        self._still: dict[str, tuple[int, float]] = {}
+        """By camera: frames captured, and since when it has been watching without another one, seconds."""
         self._seen_turns = -1
         self._frames = 0
         self._rate = _Rate()
@@ -109,20 +113,37 @@ class Attending:
         return self.beats.of(f"camera {camera}", _CAMERA_LIMIT_S + _CAMERA_LIMIT_FRAMES / slowest)
 
     def _look_at_cameras(self) -> None:
-        """A camera gets on while frames come in, somebody answers, and some of them are looked at."""
-        stations = self._stations()
-        answering = self._health().detector.state is DetectorState.ANSWERING
+        """A camera gets on while frames come in, somebody answers, and some of them are looked at.
+
+        One without frames is no lack of progress, unless it is said to be watching all the while.
+        """
+        stations, health = self._stations(), self._health()
+        answering = health.detector.state is DetectorState.ANSWERING
         for name in self._seen.keys() - stations.keys():
             self.beats.forget(f"camera {name}")
             del self._seen[name]
+            self._still.pop(name, None)
         for name, station in stations.items():
             beat, captured = self._camera_beat(name), station.watch.captured
             if name not in self._seen or self._seen[name][0] != beat.count:
                 self._seen[name] = beat.count, captured
-            if answering and station.watch.order.enabled and captured > self._seen[name][1]:
+            is_awaited = captured > self._seen[name][1] or self._is_stuck(name, station.watch, health.cameras.get(name))
+            if answering and station.watch.order.enabled and is_awaited:
                 beat.due()
             else:
                 beat.rest()
+
+    def _is_stuck(self, name: str, watch: CameraWatch, told: CameraFacts | None) -> bool:
+        """Whether a camera is said to be watching without a frame, and for longer than any source may be silent.
+
+        By then it is blind, and told to be: where it is not, nobody looks after it any more.
+        """
+        now_s = self._now_s()
+        captured, since_s = self._still.get(name, (-1, now_s))
+        if told is None or not told.state.looks or captured != watch.captured:
+            self._still[name] = watch.captured, now_s
+            return False
+        return now_s - since_s > max(LONGEST_SILENCE_S, watch.spec.stall_s)
 
     def _look_at_delivery(self) -> None:
         turns = self._delivery_turns()

@@ -73,6 +73,9 @@ class Daemon:
     """As much of one as is looked at."""
 
     state: DetectorState = DetectorState.ANSWERING
+    camera: CameraState = CameraState.WATCHING
+    """As the board has it."""
+    stall_s: float = 3.0
     enabled: bool = True
     captured: int = 0
     turns: int = 0
@@ -80,7 +83,8 @@ class Daemon:
     told: list[str] = field(default_factory=list)
 
     def station(self) -> CameraStation:
-        watch = SimpleNamespace(captured=self.captured, order=SimpleNamespace(enabled=self.enabled))
+        order, spec = SimpleNamespace(enabled=self.enabled), SimpleNamespace(stall_s=self.stall_s)
+        watch = SimpleNamespace(captured=self.captured, order=order, spec=spec)
         return cast("CameraStation", SimpleNamespace(watch=watch))
 
 
@@ -106,7 +110,7 @@ class Watched:
         self.attending = Attending(
             self.manager,
             lambda: settings,
-            lambda: health(DetectorFacts(self.daemon.state)),
+            lambda: health(DetectorFacts(self.daemon.state), porch=CameraFacts(self.daemon.camera)),
             lambda: {"porch": self.daemon.station()},
             lambda: self.daemon.turns,
             lambda: self.daemon.now_s,
@@ -144,6 +148,29 @@ async def test_a_daemon_that_looks_at_frames_is_alive(watched: Watched) -> None:
 
 
 async def test_a_camera_that_gives_no_frames_is_no_lack_of_progress(watched: Watched) -> None:
+    assert await watched.spend(30, frames=True, looked_at=True)
+    watched.daemon.camera = CameraState.BLIND
+    assert await watched.spend(600)
+
+
+async def test_a_camera_that_is_said_to_watch_and_gives_no_frames_starves_the_watchdog(watched: Watched) -> None:
+    assert await watched.spend(30, frames=True, looked_at=True)
+    assert await watched.spend(115)
+    assert not await watched.spend(30)
+    watched.daemon.camera = CameraState.BLIND
+    assert await watched.spend(5)
+
+
+@pytest.mark.parametrize("pause_s", [5, 30, 60])
+async def test_a_slow_camera_is_no_lack_of_progress(watched: Watched, pause_s: int) -> None:
+    for _ in range(20):
+        assert await watched.spend(pause_s - 5)
+        assert await watched.spend(5, frames=True, looked_at=True)
+
+
+async def test_a_camera_that_its_settings_allow_to_be_silent_is_no_lack_of_progress(watched: Watched) -> None:
+    watched.daemon.stall_s = 600.0
+    assert await watched.spend(30, frames=True, looked_at=True)
     assert await watched.spend(600)
 
 
@@ -172,7 +199,7 @@ async def test_a_delivery_that_stands_still_starves_the_watchdog(watched: Watche
 async def test_a_loop_that_stands_still_starves_the_watchdog(watched: Watched) -> None:
     step = watched.attending.step("stats", 30.0, lambda: None)
     step()
-    assert await watched.spend(115)
-    assert not await watched.spend(15)
+    assert await watched.spend(115, frames=True, looked_at=True)
+    assert not await watched.spend(15, frames=True, looked_at=True)
     step()
-    assert await watched.spend(5)
+    assert await watched.spend(5, frames=True, looked_at=True)
