@@ -224,6 +224,8 @@ class Daemon:
                     tasks.create_task(publish_regularly(interval_s, publish_stats), name="stats"),
                     tasks.create_task(publish_regularly(_LOOK_AROUND_S, look_around), name="look-around"),
                     tasks.create_task(self._attending.run(), name="attending"),
+                    # A daemon that is at work and says nothing for ever is worse than one that is started again.
+                    tasks.create_task(self.mqtt.lasts(), name="mqtt-lasts"),
                 ]
                 if self._announcer.is_record_lost:
                     aside.append(tasks.create_task(self._tidying.run(), name="tidying"))
@@ -299,6 +301,8 @@ class Daemon:
 
     def _on_broker(self, status: BrokerStatus) -> None:
         self.board.broker(None if status.code is None else Reason("broker", status.code, status.message))
+        if status.code is None:
+            _log.info("%s%s", status.message[:1].upper(), status.message[1:], extra=fields(component="broker"))
         if status.connected:
             self._tidying.broker_is_there()
 

@@ -12,7 +12,6 @@ A task connects, waits for the end of the connection, and connects again. Acknow
 from __future__ import annotations
 
 import asyncio
-import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,7 +22,7 @@ from edgedet.outputs.messages import BrokerStatus, MqttStatistics, Will
 from edgedet.outputs.opening import VERSIONS, open_link
 from edgedet.outputs.outbox import Outbox
 from edgedet.outputs.pace import Pace
-from edgedet.outputs.standing import Standing
+from edgedet.outputs.standing import Standing, log_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BrokerStatus", "MqttOutput", "MqttStatistics"]
 
-_LOG = logging.getLogger(__name__)
 _ONLINE, _OFFLINE = b"online", b"offline"
 _IN_FLIGHT = 20
 _STEADY_S = 10.0
@@ -56,7 +54,7 @@ class MqttOutput:
         *,
         cameras: Collection[str] = (),
         on_command: Callable[[Command], None] | None = None,
-        on_status: Callable[[BrokerStatus], None] | None = None,
+        on_status: Callable[[BrokerStatus], None] = log_status,
         pace: Pace | None = None,
         events: EventDelivery | None = None,
     ) -> None:
@@ -83,7 +81,6 @@ class MqttOutput:
         if self._events is not None:
             self._events.attach(self._pump)
         self._task = asyncio.create_task(self._run(), name="mqtt")
-        self._task.add_done_callback(_log_a_crash)
         return self
 
     async def __aexit__(
@@ -101,6 +98,18 @@ class MqttOutput:
             await self._flush(link)
             self._link = None
             await link.close(timeout_s=1.0)
+
+    async def lasts(self) -> None:
+        """Wait for as long as it works, which is for ever but for a mistake of its own.
+
+        Raises:
+            RuntimeError: it does not work any more; what ended it is the cause.
+        """
+        if self._task is None:
+            raise RuntimeError("enter the output first")
+        await asyncio.wait([self._task])
+        cause = None if self._task.cancelled() else self._task.exception()
+        raise RuntimeError("the MQTT output has ended by a mistake of its own") from cause
 
     def send(self, message: Publication) -> None:
         """Take a message; see `Publication` for what becomes of it. Never waits, never fails."""
@@ -282,8 +291,3 @@ class MqttOutput:
         elif topic is not None:
             self._standing.takes(topic)
         self._pump()
-
-
-def _log_a_crash(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _LOG.critical("The MQTT output stopped by a mistake of its own", exc_info=error)

@@ -1,4 +1,4 @@
-"""How it stands with the broker: is there a link, and what does the broker not take. Told and logged on each change."""
+"""How it stands with the broker: is there a link, and what does the broker not take. Told on each change."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ _SUSPICIOUS = 3
 """So many links in a row that broke soon: two clients with one id throw each other out."""
 
 
-class Standing:
-    """What is known of one broker. No I/O but the log."""
+def log_status(status: BrokerStatus) -> None:
+    """Say it in the log, where nobody else is told."""
+    level = logging.INFO if status.code is None else logging.WARNING
+    _LOG.log(level, "%s%s", status.message[:1].upper(), status.message[1:])
 
-    def __init__(self, connection: Connection, on_change: Callable[[BrokerStatus], None] | None) -> None:
+
+class Standing:
+    """What is known of one broker. No I/O."""
+
+    def __init__(self, connection: Connection, on_change: Callable[[BrokerStatus], None]) -> None:
         """`connection` is named in what is told, without user and password."""
         self._url = connection.url
         self._client_id = connection.client_id
@@ -71,8 +77,4 @@ class Standing:
         if status == self.status:
             return
         self.status = status
-        level = logging.INFO if status.code is None else logging.WARNING
-        journal = {"EDGEDET_COMPONENT": "broker", **({"EDGEDET_CODE": status.code} if status.code else {})}
-        _LOG.log(level, "%s%s", status.message[:1].upper(), status.message[1:], extra=journal)
-        if self._on_change is not None:
-            self._on_change(status)
+        self._on_change(status)

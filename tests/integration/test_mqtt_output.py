@@ -201,8 +201,9 @@ async def test_a_port_where_nobody_listens_is_said_once_and_tried_quietly_again(
         await eventually(lambda: bool(statuses))
         await asyncio.sleep(0.3)
         assert output.status.code == "broker_unreachable"
-    assert len(statuses) == 1
-    assert warnings_of(caplog) == [f"No broker at mqtt://127.0.0.1:{port}: Connection refused"]
+    assert [status.message for status in statuses] == [f"no broker at mqtt://127.0.0.1:{port}: Connection refused"]
+    # Who is told says it.
+    assert warnings_of(caplog) == []
 
 
 async def test_a_wrong_password_is_said_once_and_the_right_one_is_taken_later(
@@ -273,6 +274,25 @@ async def test_two_daemons_of_one_name_are_told_why_they_throw_each_other_out_an
             await eventually(lambda: any("does another client use the id 'edgedet'?" in said for said in messages))
             await asyncio.sleep(1.5)
             assert second.statistics().reconnects < 30
+
+
+async def test_a_mistake_that_ends_it_is_told_to_who_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def mistake(*_: object, **__: object) -> None:
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr("edgedet.outputs.mqtt.open_link", mistake)
+    async with asyncio.timeout(20), MqttOutput(connection(free_port()), TOPICS) as output:
+        with pytest.raises(RuntimeError, match="a mistake of its own") as ended:
+            await output.lasts()
+        assert isinstance(ended.value.__cause__, KeyError)
+
+
+async def test_where_nobody_is_told_how_it_stands_that_is_in_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    async with MqttOutput(connection(port), TOPICS, pace=QUICK) as output:
+        await eventually(lambda: output.status.code == "broker_unreachable")
+        await asyncio.sleep(0.3)
+    assert warnings_of(caplog) == [f"No broker at mqtt://127.0.0.1:{port}: Connection refused"]
 
 
 async def test_a_state_that_is_forgotten_leaves_the_broker(broker: Broker) -> None:

@@ -176,10 +176,13 @@ async def test_detection_goes_on_while_the_broker_is_away_and_states_are_told_ag
         assert "broker_unreachable" in run.log
 
 
-async def test_without_any_broker_the_daemon_watches_and_stops_cleanly(tmp_path: Path) -> None:
-    with RunningDaemon(write_config(tmp_path, free_port()), tmp_path / "log") as run:
+async def test_without_any_broker_the_daemon_watches_says_so_once_and_stops_cleanly(tmp_path: Path) -> None:
+    port = free_port()
+    with RunningDaemon(write_config(tmp_path, port), tmp_path / "log") as run:
         await eventually(lambda: "broker_unreachable" in run.log and "starting is over" in run.log, lambda: run.log)
         assert run.stop() == 0
+    (told,) = [line for line in run.log.splitlines() if f"127.0.0.1:{port}" in line]
+    assert told.startswith("WARNING broker: broker_unreachable: ")
     assert "Traceback" not in run.log
 
 

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.timeout(240)
 
 PATIENCE_S = 60.0
 LOSES_A_TASK = """\
-# Found by every Python that has this folder on its path: at SIGUSR1 the daemon's delivery ends without a word.
-import asyncio, signal
+# Found by every Python that has this folder on its path: at SIGUSR1 a task of the daemon's ends without a word.
+import asyncio, os, signal
 def lose(*_):
     for task in asyncio.all_tasks():
-        if task.get_name() == "event-delivery":
+        if task.get_name() == os.environ["TASK_TO_LOSE"]:
             task.cancel()
 signal.signal(signal.SIGUSR1, lose)
 """
@@ -116,12 +116,28 @@ def test_after_ends_that_follow_each_other_it_waits_and_can_be_stopped_meanwhile
     assert service.process.wait(10) == 0
 
 
+def with_also(folder: Path) -> dict[str, str]:
+    """The environment of a Python that finds what is in the folder too."""
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))}
+
+
+def test_an_mqtt_output_that_has_ended_ends_the_daemon_so_that_it_is_started_again(
+    services: Callable[..., Service], tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(LOSES_A_TASK)
+    service = services(TASK_TO_LOSE="mqtt", **with_also(tmp_path))
+    service.hear(lambda told: any("1 of 1 cameras watching" in message for message in told))
+    service.process.send_signal(signal.SIGUSR1)
+    assert service.process.wait(PATIENCE_S) == 1
+    assert "the MQTT output has ended by a mistake of its own" in service.log
+
+
 @pytest.mark.slow
 def test_a_loop_that_has_ended_without_a_word_starves_the_watchdog_and_is_named(
     services: Callable[..., Service], tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(LOSES_A_TASK)
-    service = services(PYTHONPATH=str(tmp_path))
+    service = services(TASK_TO_LOSE="event-delivery", **with_also(tmp_path))
     service.hear(lambda told: any("1 of 1 cameras watching" in message for message in told))
     service.process.send_signal(signal.SIGUSR1)
     service.hear(lambda _: "No progress: events" in service.log, 90)
