@@ -9,7 +9,7 @@ from edgedet.accelerators.devices import find
 from edgedet.app.answering import answerer, detector_facts, files_of
 from edgedet.app.asked_labels import lacking
 from edgedet.app.awaiting import wait_for_model
-from edgedet.app.model_check import check_model
+from edgedet.app.model_check import check_model, check_models
 from edgedet.app.model_files import ModelFiles
 from edgedet.workers.states import Recovery
 
@@ -79,14 +79,12 @@ class ModelAtWork:
             self._found = choice, files_of(self._settings, choice)
 
     def check(self, loaded: Loaded) -> None:
-        """Whether another configuration could be worked by.
+        """Whether another configuration could be worked by: what `edgedet check` refuses is refused here too.
 
         Raises:
-            ConfigError: as `look`.
+            ConfigError: as `check_models`.
         """
-        choice = loaded.resolve_model(self._folder)
-        if choice is not None:
-            check_model(loaded, choice)
+        check_models(loaded, self._folder)
 
     async def ready(self, cameras: Callable[[], Mapping[str, CameraSettings]]) -> tuple[Model, Answerer]:
         """Wait for a file of it if there is none, and return who is going to look at frames; it is yet to be run.

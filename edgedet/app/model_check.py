@@ -16,9 +16,12 @@ from edgedet.errors import ModelError, ModelMissing
 from edgedet.models.inspection import ModelInfo, inspect
 from edgedet.models.labels import labels_for
 from edgedet.models.layout import Layout, identify, warnings
+from edgedet.settings.model_choice import configured_models
 from edgedet.settings.places import refuse
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgedet.settings import Loaded, ModelChoice
 
 
@@ -34,6 +37,22 @@ class CheckedModel:
     height: int
     warnings: tuple[str, ...]
     """One line each, with file, line, column and key."""
+
+
+def check_models(loaded: Loaded, folder: Path) -> CheckedModel | None:
+    """Look at the model that the configuration `loaded` means, and at the others that it names.
+
+    None: it means none yet, neither by name nor by what is installed in `folder`, the state directory.
+
+    Raises:
+        ConfigError: as `check_model`, and `check_files` of the others; several could be meant.
+    """
+    choice = loaded.resolve_model(folder)
+    checked = check_model(loaded, choice) if choice else None
+    for other in configured_models(loaded.settings).values():
+        if other != choice:
+            check_files(loaded, other)  # what is wrong with it raises; what is merely missing does not matter today
+    return checked
 
 
 def check_model(loaded: Loaded, choice: ModelChoice) -> CheckedModel:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import click
 
-from edgedet.app.model_check import CheckedModel, check_files, check_model
+from edgedet.app.model_check import CheckedModel, check_models
 from edgedet.app.named_files import missing_files
 from edgedet.models.catalogue import DEFAULT_MODEL
 from edgedet.settings import DEFAULT_PATH, CameraSettings, Loaded, device_name, load_settings, migrate, state_dir
-from edgedet.settings.model_choice import configured_models
 from edgedet.settings.secrecy import open_secrets
 
 
@@ -37,11 +36,7 @@ def command(file: Path, *, to_today: bool) -> None:
         click.echo(migrate(file), nl=False)
         return
     loaded = load_settings(file)
-    choice = loaded.resolve_model(state_dir(loaded.settings))
-    checked = check_model(loaded, choice) if choice else None
-    for other in configured_models(loaded.settings).values():
-        if other != choice:
-            check_files(loaded, other)  # what is wrong with it raises; what is merely missing does not matter today
+    checked = check_models(loaded, state_dir(loaded.settings))
     exposed = [secret.problem.line(file) for secret in open_secrets(loaded)]
     for line in (
         *loaded.warnings,

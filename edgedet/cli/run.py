@@ -59,8 +59,7 @@ def command(config: Path, verbose: bool) -> int:  # noqa: FBT001 - click passes 
             if not goes_to_journal(sys.stderr):
                 raise
             # Printed, it would be an entry without a field that could be asked for.
-            kind = Kind.REFUSED if isinstance(error, ConfigError) else Kind.FAILED
-            _log.error("%s", error, extra=fields(kind))
+            _log.error("%s", error, extra=_refused() if isinstance(error, ConfigError) else fields(Kind.FAILED))
             return error.exit_code
         except Exception:  # noqa: BLE001 - whatever it is, it is told where people look, and systemd starts again
             # Into the journal as one entry, and among the last words.
@@ -178,7 +177,6 @@ def _reloading_on_hangup(daemon: Daemon, config: Path) -> Iterator[None]:
 
 async def _reload(daemon: Daemon, config: Path) -> None:
     """Take what has changed. A file that is wrong is told about, line by line, and the old one stays."""
-    from edgedet.health import Code, Reason
     from edgedet.settings import load_settings
 
     try:
@@ -187,13 +185,30 @@ async def _reload(daemon: Daemon, config: Path) -> None:
         _warn(loaded)
         await daemon.reload(loaded)
     except EdgedetError as error:
-        refused = fields(Kind.REFUSED, component="configuration", code=Code.CONFIG_REJECTED)
         for line in str(error).splitlines():
-            _log.error("%s", line, extra=refused)
-        message = f"The configuration was refused, the one before it stays: {error.message.splitlines()[0]}"
-        daemon.board.about("configuration", Reason("configuration", Code.CONFIG_REJECTED, message))
+            _log.error("%s", line, extra=_refused())
+        _tell_refusal(
+            daemon, f"The configuration was refused, the one before it stays: {error.message.splitlines()[0]}"
+        )
+    except Exception as error:  # noqa: BLE001 - told as every refusal is
+        # Whatever it is, the cameras go on, and the next SIGHUP is to be heard.
+        _log.exception("The configuration could not be taken; this should not have happened", extra=_refused())
+        _tell_refusal(daemon, f"The configuration could not be taken: {type(error).__name__}, see the journal")
     else:
         daemon.board.about("configuration")
+
+
+def _tell_refusal(daemon: Daemon, message: str) -> None:
+    from edgedet.health import Code, Reason
+
+    daemon.board.about("configuration", Reason("configuration", Code.CONFIG_REJECTED, message))
+
+
+def _refused() -> dict[str, object]:
+    """What a journal entry on a wrong configuration carries, at a start and at a reload."""
+    from edgedet.health import Code
+
+    return fields(Kind.REFUSED, component="configuration", code=Code.CONFIG_REJECTED)
 
 
 def _first(group: BaseExceptionGroup[EdgedetError]) -> EdgedetError:

@@ -32,7 +32,7 @@ class Kind(Enum):
     TROUBLE = "84d24ba5fb1547aea6eedd50bdbb0115"
     """Something is not well, with EDGEDET_CODE as in `health`."""
     TROUBLE_OVER = "11536553096a429b9a1e3faab7fe1be6"
-    """It is well again, with the same code."""
+    """That is over, with the same code; other troubles of the same component may still hold."""
     OBJECT = "70a96c26f498432d8ff1029fa7c7eca5"
     """A camera has something to tell: an object came, went, crossed a line, or entered or left a zone."""
     RELOADED = "1e1b60e58c154a8db082663f24ee823e"

@@ -226,6 +226,19 @@ async def test_a_wrong_file_is_refused_with_its_line_and_the_old_one_stays(
         await eventually(lambda: "config_rejected" not in configured.codes())
 
 
+async def test_what_check_refuses_is_refused_though_it_is_not_at_work(configured: Configured, tmp_path: Path) -> None:
+    configured.write(porch="")
+    with RunningDaemon(configured.file, tmp_path / "log") as daemon:
+        await eventually(lambda: configured.state("porch") == "watching")
+        (tmp_path / "other.tflite").write_bytes(b"no model")
+        configured.write(porch="", yard="")
+        with configured.file.open("a") as file:
+            file.write(f"models: {{other: {{cpu: {tmp_path / 'other.tflite'}}}}}\n")
+        daemon.child.send_signal(signal.SIGHUP)
+        await eventually(lambda: "config_rejected" in configured.codes())
+        assert configured.state("yard") is None
+
+
 async def test_what_needs_a_restart_is_named(configured: Configured, tmp_path: Path) -> None:
     configured.write(porch="")
     with RunningDaemon(configured.file, tmp_path / "log") as daemon:

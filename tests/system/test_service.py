@@ -149,16 +149,31 @@ def test_a_reload_takes_a_good_configuration_without_a_restart(service: Booted) 
     assert _main_pid(service) == before
 
 
-def test_a_reload_of_a_bad_configuration_fails_and_the_old_one_stays(service: Booted) -> None:
+def _rejections(machine: Booted, kind: str) -> list[str]:
+    """What the journal says of refused configurations, by kind."""
+    found = machine.journal("--unit", UNIT, "EDGEDET_CODE=config_rejected", f"MESSAGE_ID={_kinds(machine)[kind]}")
+    assert {entry["EDGEDET_COMPONENT"] for entry in found} <= {"configuration"}
+    return [entry["MESSAGE"] for entry in found]
+
+
+def test_a_reload_of_a_bad_configuration_fails_and_is_told_until_a_good_one_comes(service: Booted) -> None:
     until(lambda: _is_watching(service), "the camera watches")
     before = _main_pid(service)
     _configure(service, "  porch: {source: {type: synthetic}, colour: blue}\n")
     assert service.run("systemctl", "reload", UNIT, check=False).returncode != 0
-    until(lambda: any("colour" in entry["MESSAGE"] for entry in service.journal("--unit", UNIT)), "the line is told")
-    (told,) = {entry["MESSAGE"] for entry in service.journal("--unit", UNIT) if "colour" in entry["MESSAGE"]}
+    until(lambda: "configuration: config_rejected" in _status(service), "health has it", 20)
+    told = _rejections(service, "REFUSED")[0]
     assert re.search(rf"{CONFIG}:6:\d+: ", told)
+    assert "colour" in told
+    (trouble,) = _rejections(service, "TROUBLE")
+    assert told in trouble
     assert (_main_pid(service), service.property(UNIT, "ActiveState")) == (before, "active")
     assert _is_watching(service)
+    _configure(service)
+    service.run("systemctl", "reload", UNIT)
+    until(lambda: "config_rejected" not in _status(service), "health has it no more", 20)
+    assert _rejections(service, "TROUBLE_OVER")
+    assert _main_pid(service) == before
 
 
 def test_workers_that_are_killed_come_back_and_the_daemon_stays(service: Booted) -> None:
@@ -224,7 +239,7 @@ def test_a_wrong_configuration_is_not_started_again(service: Booted) -> None:
     assert service.property(UNIT, "ExecMainStatus") == "78"
     time.sleep(5)
     assert (service.property(UNIT, "ActiveState"), _restarts(service)) == ("failed", restarts)
-    assert service.journal(f"MESSAGE_ID={_kinds(service)['REFUSED']}")
+    assert _rejections(service, "REFUSED")
     assert _last_words(service) == []
 
 
