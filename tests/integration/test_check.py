@@ -212,13 +212,15 @@ def test_an_unknown_schema_is_wrong_usage() -> None:
 def test_an_example_is_right_and_its_labels_are_those_of_the_models_that_people_use(
     tmp_path: Path, test_data: Path, example: Path
 ) -> None:
-    state = tmp_path / "state" / "models"
-    state.mkdir(parents=True)
-    for model in (test_data / "models").glob("yolov8n_320_full_integer_quant*.tflite"):
-        shutil.copy(model, state)
-    done = check(tmp_path, example.read_text().replace("/var/lib/edgedet/models", str(state)))
+    models = tmp_path / "state" / "models"
+    models.mkdir(parents=True)
+    # The one that the examples name is of the same family, with the same labels.
+    shutil.copy(test_data / "models" / "ssd_mobilenet_v1_quant_postprocess.tflite", models / "mobiledet.tflite")
+    shutil.copy(test_data / "models" / "ssd_coco_labels.txt", models / "mobiledet.txt")
+    done = check(tmp_path, f"{example.read_text()}\nstate_dir: {tmp_path}/state\n")
     assert done.returncode == 0
-    assert ("model   demo_model" if example.name == "drawn-street.yaml" else "80 classes") in done.stdout
+    model = "demo_model" if example.name == "drawn-street.yaml" else "mobiledet, 300x300, 90 classes"
+    assert f"model   {model}" in done.stdout
 
 
 def test_a_model_whose_twin_cannot_even_be_looked_for_has_none(tmp_path: Path) -> None:
