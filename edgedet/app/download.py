@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
+from edgedet.app.part_file import begin, go_on, size_of
 from edgedet.errors import DownloadError
 
 Progress = Callable[[int, int | None], None]
@@ -68,7 +69,7 @@ def fetch(url: str, part: Path, progress: Progress, patience: Patience = USUAL_P
         DownloadError: the server cannot be reached or does not have it, the line breaks again and again, or the disk is
             full. What has come stays in `part`, unless it is what filled the disk.
     """
-    at_first = furthest = _size(part)
+    at_first = furthest = size_of(part)
     fruitless = 0
     while True:
         try:
@@ -78,8 +79,8 @@ def fetch(url: str, part: Path, progress: Progress, patience: Patience = USUAL_P
             # No network is no bad line: waiting for it is the user's business.
             if isinstance(broken, _Unreachable) and furthest == at_first:
                 raise _unreachable(url, broken) from broken
-            fruitless = 0 if _size(part) > furthest else fruitless + 1
-            furthest = max(furthest, _size(part))
+            fruitless = 0 if size_of(part) > furthest else fruitless + 1
+            furthest = max(furthest, size_of(part))
             if fruitless >= patience.attempts:
                 message = f"{url}: {broken}, {fruitless} times in a row"
                 raise DownloadError(message, hint=_KEPT) from broken
@@ -96,7 +97,7 @@ def _attempt(url: str, part: Path, progress: Progress, silence_s: float) -> bool
     """One request. Returns whether it went on with what was there."""
     headers = {"User-Agent": "edgedet", "Accept-Encoding": "identity"}
     version = _version_of(part, url)
-    offset = _size(part) if version else 0
+    offset = size_of(part) if version else 0
     if offset:
         headers |= {"Range": f"bytes={offset}-", "If-Range": version}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the opener knows http and https only
@@ -143,7 +144,7 @@ def _opener() -> urllib.request.OpenerDirector:
 def _receive(response: HTTPResponse, part: Path, offset: int, total: int | None, progress: Progress) -> None:
     done = offset
     progress(done, total)
-    with part.open("ab") as file:
+    with go_on(part) as file:
         # read1: what has arrived is kept, also when the rest of the chunk never does.
         while chunk := response.read1(_CHUNK):
             done += len(chunk)
@@ -166,9 +167,12 @@ def _begin(part: Path, url: str, response: HTTPResponse) -> None:
     # A weak one may stand for other bytes; RFC 9110 forbids it in If-Range.
     version = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
     try:
-        discard(part)
-        _note_of(part).write_text(f"{url}\n{version}\n", "utf-8")
-        part.touch()
+        # First: bytes of before must never lie beside a note that does not speak of them.
+        begin(part).close()
+        with begin(_note_of(part)) as note:
+            note.write(f"{url}\n{version}\n".encode())
+    except DownloadError:
+        raise
     except OSError as error:
         raise _disk_trouble(part, error) from error
 
@@ -195,8 +199,8 @@ def _refuse_nonsense(url: str, part: Path, response: HTTPResponse, total: int | 
         return
     if total > _MOST_BYTES:
         raise DownloadError(f"{url}: {total >> 20} MiB are no model", hint="Look at the address.")
-    missing = total - (_size(part) if response.status == 206 else 0)
-    free = shutil.disk_usage(part.parent).free + (0 if response.status == 206 else _size(part))
+    missing = total - (size_of(part) if response.status == 206 else 0)
+    free = shutil.disk_usage(part.parent).free + (0 if response.status == 206 else size_of(part))
     if missing > free:
         raise _full(part, f"{missing / 1e6:.1f} MB are to come, {free / 1e6:.1f} MB are free")
 
@@ -270,10 +274,3 @@ def _without_password(proxy: str) -> str:
 
 def _note_of(part: Path) -> Path:
     return part.with_name(part.name + ".from")
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0

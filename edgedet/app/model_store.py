@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgedet.app.part_file import begin, finish, opened_folder, part_of
 from edgedet.errors import DownloadError, UsageError
 from edgedet.settings.model_choice import twin_of
 
@@ -64,11 +65,6 @@ class Places:
     def there(self) -> bool:
         """Whether there is a model of that name."""
         return self.cpu.is_file() or self.edgetpu.is_file()
-
-
-def part_of(file: Path) -> Path:
-    """The name of a file on its way."""
-    return file.with_name(f".{file.name}.part")
 
 
 def check_model_name(name: str) -> str:
@@ -120,7 +116,10 @@ def copy_to_part(source: Path, place: Path) -> Path:
     """
     part = part_of(place)
     try:
-        shutil.copyfile(source, part)
+        with source.open("rb") as given, begin(part) as file:
+            shutil.copyfileobj(given, file, _CHUNK)
+    except DownloadError:
+        raise
     except OSError as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -136,7 +135,10 @@ def write_part(text: str, place: Path) -> Path:
     """
     part = part_of(place)
     try:
-        part.write_text(text, "utf-8")
+        with begin(part) as file:
+            file.write(text.encode("utf-8"))
+    except DownloadError:
+        raise
     except OSError as error:
         raise _cannot_write(place.parent, error) from error
     return part
@@ -153,17 +155,19 @@ def put_in_place(places: Places, arrived: dict[Path, Path], record: dict[str, An
     kept = record["files"]
     part = write_part(json.dumps(record, indent=2) + "\n", places.record)
     try:
-        for each in (*arrived.values(), part):
-            each.chmod(0o644)
-            _give_to_owner(each, places.folder)
-            _sync(each)
-        part.replace(places.record)
-        for place in places.files:
-            if place in arrived:
-                arrived[place].replace(place)
-            elif place.name not in kept:
-                place.unlink(missing_ok=True)
-        _sync(places.folder)
+        with opened_folder(places.folder) as folder:
+            for each in (*arrived.values(), part):
+                finish(each, folder)
+            _rename(part, places.record, folder)
+            for place in places.files:
+                if place in arrived:
+                    _rename(arrived[place], place, folder)
+                elif place.name not in kept:
+                    with suppress(FileNotFoundError):
+                        os.unlink(place.name, dir_fd=folder)
+            os.fsync(folder)
+    except DownloadError:
+        raise
     except OSError as error:
         raise _cannot_write(places.folder, error) from error
 
@@ -200,22 +204,14 @@ def _make(folder: Path) -> None:
     for made in (folder, *folder.parents):
         if made == owner:
             break
-        _give_to_owner(made, owner)
+        if os.geteuid() == 0:
+            # Its name may lead elsewhere by now: a link is given away, and not what it leads to.
+            like = owner.stat()
+            os.chown(made, like.st_uid, like.st_gid, follow_symlinks=False)
 
 
-def _give_to_owner(path: Path, like: Path) -> None:
-    """What root puts into the folder of the service's user is that user's, as the rest is."""
-    if os.geteuid() == 0:
-        owner = like.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _rename(part: Path, place: Path, folder: int) -> None:
+    os.replace(part.name, place.name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def _cannot_write(folder: Path, error: OSError) -> DownloadError:

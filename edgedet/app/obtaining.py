@@ -14,12 +14,12 @@ from edgedet.app.model_store import (
     check_model_name,
     copy_to_part,
     locked,
-    part_of,
     put_in_place,
     read_record,
     sums_of,
     write_part,
 )
+from edgedet.app.part_file import part_of
 from edgedet.errors import DownloadError, UsageError
 from edgedet.models.catalogue import Ready, RemoteFile
 

@@ -47,7 +47,8 @@ def pull_command(name: str, address: str, config: Path | None, *, replace: bool)
     """Fetch the model NAME of the catalogue: for the CPU, for the Edge TPU, and the names of its classes.
 
     What comes is held against the catalogue before it gets its name. A download that was broken off goes on where it
-    was. A daemon that waits for a model takes it without a restart. http_proxy, https_proxy and no_proxy are respected.
+    was. A daemon that waits for a model takes it without a restart. http_proxy, https_proxy and no_proxy are respected;
+    with sudo: sudo --preserve-env=https_proxy edgedet models pull NAME.
     """
     model = find_ready(name)
     if isinstance(model, MadeByUser):

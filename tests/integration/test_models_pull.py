@@ -176,6 +176,26 @@ def test_a_killed_pull_leaves_nothing_that_is_a_model_and_the_next_goes_on_from_
     assert len(site.requests_of(LABELS)) == 1
 
 
+def test_a_link_that_somebody_laid_in_the_place_of_what_has_come_is_refused_and_not_written_through(
+    site: Site, puller: Puller, tmp_path: Path
+) -> None:
+    child = puller.start_and_stall(site)
+    child.kill()
+    child.communicate()
+    other = puller.part.rename(tmp_path / "other")
+    puller.part.symlink_to(other)
+    site.fail()
+    done = puller.pull(site.url)
+    assert done.code == 1
+    assert f"{puller.part}: a link, or no plain file" in done.err
+    assert "Traceback" not in done.err
+    assert other.stat().st_size == HALF
+    assert puller.visible == []
+    puller.part.unlink()
+    assert puller.pull(site.url).code == 0
+    assert puller.holds_all_of_it()
+
+
 def test_ctrl_c_keeps_what_has_come(site: Site, puller: Puller) -> None:
     child = puller.start_and_stall(site)
     child.send_signal(signal.SIGINT)
