@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/")
-_USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}
+_USB_IDS = {"1a6e:089a": False, "18d1:9302": True}
 """Vendor and product, and whether it runs its firmware: libedgetpu loads that at the first use after it got power, and
 then both the id and the device node change."""
 _USB3_MBPS = 5000
@@ -33,6 +33,8 @@ class EdgeTpu:
     """What must be opened to use it: `/dev/bus/usb/002/003`, `/dev/apex_0`."""
     used_before: bool = True
     """False: a USB one that still runs its boot loader. It changes its address at the first use."""
+    usb_id: str = ""
+    """`1a6e:089a` or `18d1:9302`, as `lsusb` has it; empty: PCIe."""
     usb_mbps: int | None = None
     """480 on a USB 2 port or a bad cable, 5000 on USB 3; None: PCIe, or not said."""
     temp_c: float | None = None
@@ -86,21 +88,23 @@ def holder_of(tpu: EdgeTpu, root: Path = _ROOT) -> Holder | None:
 
 
 def _usb(root: Path) -> list[EdgeTpu]:
-    seen: list[tuple[int, int, Path, bool]] = []
+    seen: list[tuple[int, int, Path, str]] = []
     for folder in (root / "sys/bus/usb/devices").glob("*"):
-        used_before = _USB_IDS.get((_text(folder / "idVendor"), _text(folder / "idProduct")))
+        usb_id = f"{_text(folder / 'idVendor')}:{_text(folder / 'idProduct')}"
+        used_before = _USB_IDS.get(usb_id)
         bus, address = _number(folder / "busnum"), _number(folder / "devnum")
         if used_before is not None and bus is not None and address is not None:
-            seen.append((int(bus), int(address), folder, used_before))
+            seen.append((int(bus), int(address), folder, usb_id))
     found = []
-    for place, (bus, address, folder, used_before) in enumerate(sorted(seen)):
+    for place, (bus, address, folder, usb_id) in enumerate(sorted(seen)):
         speed = _number(folder / "speed")
         found.append(
             EdgeTpu(
                 f"usb:{place}",
                 folder.name,
                 Path(f"/dev/bus/usb/{bus:03d}/{address:03d}"),
-                used_before,
+                _USB_IDS[usb_id],
+                usb_id,
                 usb_mbps=None if speed is None else int(speed),
             )
         )

@@ -7,7 +7,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from edgedet.health import CameraState, DetectorState
+from edgedet.app.status_line import status_line
+from edgedet.health import DetectorState
 from edgedet.service.crash import stacks_of_tasks
 from edgedet.service.journal import Kind, fields
 from edgedet.service.watchdog import Attendance, Beats
@@ -31,7 +32,6 @@ LOOP_LIMIT_S = 30.0
 """A loop that turns every few seconds has stopped when it has not for so long: a busy Pi may well take ten."""
 _CAMERA_LIMIT_S = 60.0
 _CAMERA_LIMIT_FRAMES = 10
-_REASONS = 3
 _KIND_SAID = {
     EventKind.NEW: "is there",
     EventKind.END: "is gone",
@@ -166,18 +166,6 @@ class _Rate:
         elif now_s - self._from[1] >= _RATE_OVER_S:
             self.per_s = (frames - self._from[0]) / (now_s - self._from[1])
             self._from = frames, now_s
-
-
-def status_line(health: Health, frames_per_s: float | None) -> str:
-    """How the daemon is, for `systemctl status`: the state, what it does, and the first things that are not well."""
-    enabled = [camera.state for camera in health.cameras.values() if camera.state is not CameraState.OFF]
-    watching = sum(state.looks for state in enabled)
-    line = f"{health.state}: {watching} of {len(enabled)} cameras watching"
-    if watching and frames_per_s is not None:
-        line += f", {frames_per_s:.1f} fps on {health.detector.backend}"
-    told = [f"{reason.component}: {reason.code}" for reason in health.reasons[:_REASONS]]
-    more = len(health.reasons) - len(told)
-    return "; ".join([line, *told, *([f"{more} more"] if more else [])])
 
 
 def say_event(camera: str, event: Event) -> None:

@@ -1,41 +1,47 @@
-"""The MQTT broker: reachable, lets us in, lets us publish."""
+"""The MQTT broker: reachable, lets us in, lets us publish, hands us our commands."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shlex
 import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edgedet.app.announcing import device_description
 from edgedet.app.service_broker import CREDENTIAL, connection_beside
+from edgedet.doctor import mosquitto, service_word, unit
 from edgedet.doctor.asking import ask
+from edgedet.doctor.broker_trial import try_rights
 from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
 from edgedet.errors import BrokerError, ConfigError
+from edgedet.outputs.homeassistant import birth_topic, discovery, discovery_topic
 from edgedet.outputs.link import BrokerRefused
-from edgedet.outputs.opening import open_link
+from edgedet.outputs.published import PublishedRecord
 from edgedet.outputs.topics import Topics
-from edgedet.settings import device_name
+from edgedet.settings import DEFAULT_PATH, device_name
 from edgedet.settings.secrecy import open_mode
 
 if TYPE_CHECKING:
     from edgedet.doctor.situation import Account, Situation
     from edgedet.outputs.connection import Connection
-    from edgedet.settings import MqttSettings
+    from edgedet.outputs.homeassistant import DeviceDescription
+    from edgedet.outputs.messages import Publication
+    from edgedet.settings import MqttSettings, Settings
 
 SUBJECT = "broker"
 _PATIENCE_S = 8.0
 _RESOLVE_S = 3.0
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 _READ = 4
+_ACL = "The broker's ACL must allow it; config/examples/mosquitto.acl has all that edgedet needs."
 
 
 def examine(situation: Situation) -> Iterator[Finding]:
-    """Connect as the daemon would, under another client id, and publish an empty message that nobody keeps."""
+    """Connect as the daemon would, under another client id, and publish what nobody keeps or acts on."""
     loaded = situation.loaded
     if loaded is None:
         yield ok(SUBJECT, "no configuration names one")
@@ -58,10 +64,8 @@ def examine(situation: Situation) -> Iterator[Finding]:
         command = f"sudo edgedet doctor -c {shlex.quote(str(situation.config))}"
         yield warning(SUBJECT, f"not tried: {secret} may not be read by this user", "", command)
         return
-    topics = Topics(device, mqtt.topic_prefix)
-    limit_s = min(_PATIENCE_S, situation.patience_s)
     try:
-        refused = asyncio.run(_publish_once(connection, f"{topics.base}/doctor", limit_s))
+        yield from _tried(situation, loaded.settings, connection)
     except BrokerRefused as error:
         who = f"as {connection.username!r}" if connection.username else "without a user name"
         password = "" if connection.password else ", and without a password"
@@ -69,14 +73,63 @@ def examine(situation: Situation) -> Iterator[Finding]:
         yield problem(SUBJECT, message, error.hint, _write_password(situation, mqtt))
     except BrokerError as error:
         yield problem(SUBJECT, error.message, error.hint, _start(situation, connection))
-    else:
-        if refused is None:
-            yield ok(SUBJECT, f"{connection.url} takes what {device} publishes")
-            return
-        user = connection.username or ""
-        message = f"{connection.url} lets {user!r} in and does not let it publish below {topics.base}: {refused}"
-        advice = "The broker's ACL must allow it; config/examples/mosquitto.acl has all that edgedet needs."
-        yield problem(SUBJECT, message, advice, _allow(situation, user, topics.base))
+
+
+def _tried(situation: Situation, settings: Settings, connection: Connection) -> Iterator[Finding]:
+    """What it lets us do.
+
+    Raises:
+        BrokerError: no connection comes about.
+    """
+    wanted, device = settings.mqtt.homeassistant, device_name(settings)
+    topics = Topics(device, settings.mqtt.topic_prefix, birth=birth_topic(wanted.prefix) if wanted.enabled else None)
+    described = device_description(settings, device, topics)
+    limit_s = min(_PATIENCE_S, situation.patience_s)
+    announced = _announced(situation, described) if wanted.enabled else None
+    rights = asyncio.run(try_rights(connection, topics, announced, limit_s))
+    user, told = connection.username or "", discovery_topic(described)
+    place = f"{connection.url} lets {repr(user) if user else 'it'} in and"
+    needed = mosquitto.rules(topics, told if wanted.enabled else None)
+    command = mosquitto.allow(situation.root, user, needed)
+    if rights.refusal is not None:
+        yield problem(SUBJECT, f"{place} does not let it publish below {topics.base}: {rights.refusal}", _ACL, command)
+        return
+    if rights.refused_discovery is not None:
+        message = f"{place} does not let it announce itself to Home Assistant"
+        yield problem(SUBJECT, f"{message} ({told}): {rights.refused_discovery}", _ACL, command)
+    if not rights.hears and rights.says_why:
+        message = f"{place} does not let it hear its commands ({topics.subscriptions()[0]})"
+        yield warning(SUBJECT, message, _ACL, command)
+    elif not rights.hears:
+        message = f"{place} refuses what it publishes below {topics.base}, or its commands: none came back"
+        yield problem(SUBJECT, message, f"MQTT 3.1.1 does not say which of the two. {_ACL}", command)
+    elif rights.refused_discovery is None:
+        open_question = ""
+        if wanted.enabled and not rights.says_why:
+            open_question = "; whether Home Assistant may be told, MQTT 3.1.1 does not say"
+        elif wanted.enabled and announced is None:
+            open_question = "; telling Home Assistant was not tried, since the service has not done so yet"
+        yield ok(SUBJECT, f"{connection.url} takes what {device} publishes, and hands it its commands{open_question}")
+        yield from _told_by_the_service(situation)
+
+
+def _announced(situation: Situation, described: DeviceDescription) -> Publication | None:
+    """What Home Assistant has been told by the service, word by word; None: nothing yet, so it is not told by us."""
+    if not os.access(situation.state_dir, os.R_OK | os.X_OK):
+        return None
+    record = PublishedRecord(situation.state_dir)
+    record.load()
+    known = discovery_topic(described) in record.topics
+    return discovery(described, record.components) if known else None
+
+
+def _told_by_the_service(situation: Situation) -> Iterator[Finding]:
+    """It may still be refused where we are not: what was mended since, it has not tried again yet."""
+    if situation.config != DEFAULT_PATH:
+        return
+    named = service_word.named_of(unit.settled_status(situation), "broker", "broker_")
+    if named is not None:
+        yield service_word.of_part(SUBJECT, named, situation)
 
 
 def _is_closed(secret: Path) -> bool:
@@ -98,30 +151,6 @@ def _unreadable(mqtt: MqttSettings, account: Account) -> Finding | None:
             own = as_root(f"chown {account.name} {path}", f"chmod u+r {path}")
             return problem(SUBJECT, f"{account.name} may not read {file}", "", own)
     return None
-
-
-async def _publish_once(connection: Connection, topic: str, limit_s: float) -> str | None:
-    """Connect and publish; what the broker refused, None: nothing.
-
-    Raises:
-        BrokerError: no connection comes about.
-    """
-    answered: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-
-    def acknowledged(_number: int, refusal: str | None) -> None:
-        if not answered.done():
-            answered.set_result(refusal)
-
-    link = await open_link(connection, limit_s, on_acknowledged=acknowledged)
-    waiting: list[asyncio.Future[Any]] = [answered, link.lost]
-    try:
-        link.publish(topic, b"", qos=1, retain=False)
-        await asyncio.wait(waiting, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-        if answered.done():
-            return answered.result()
-        return f"it hung up: {link.lost.result()}" if link.lost.done() else f"no answer within {limit_s:g} s"
-    finally:
-        await link.close(1.0)
 
 
 def _write_password(situation: Situation, mqtt: MqttSettings) -> str:
@@ -161,25 +190,3 @@ def _listens(connection: Connection) -> bool:
     except OSError:
         return False
     return True
-
-
-def _allow(situation: Situation, user: str, base: str) -> str:
-    """Adds the device's block to the broker's ACL where the broker is mosquitto on this machine."""
-    options = _mosquitto_options(situation.root / "etc/mosquitto")
-    acl = options.get("acl_file", "/etc/mosquitto/acl")
-    block = f"user {user}\\ntopic readwrite {base}/#\\n" if user else f"topic readwrite {base}/#\\n"
-    pid_file = options.get("pid_file")
-    by_systemd = (situation.root / "run/systemd/system").is_dir() or pid_file is None
-    reload = "systemctl reload mosquitto" if by_systemd else f'kill -HUP "$(cat {shlex.quote(str(pid_file))})"'
-    return as_root(f"printf {shlex.quote(block)} >> {shlex.quote(acl)}", reload)
-
-
-def _mosquitto_options(folder: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for file in [folder / "mosquitto.conf", *sorted((folder / "conf.d").glob("*.conf"))]:
-        try:
-            text = file.read_text(errors="replace")
-        except OSError:
-            continue
-        found |= dict(re.findall(r"^(acl_file|pid_file)\s+(\S+)", text, re.MULTILINE))
-    return found

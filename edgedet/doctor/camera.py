@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from edgedet.app.composition import source_of
-from edgedet.doctor import hidden, unit
+from edgedet.doctor import hidden, service_word, unit
 from edgedet.doctor.asking import ask
-from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
+from edgedet.doctor.finding import Finding, Level, as_asked, as_root, ok, problem, warning
 from edgedet.doctor.situation import group_name
 from edgedet.errors import EdgedetError, SourceError
+from edgedet.settings import DEFAULT_PATH
 from edgedet.types import ViewSize
 from edgedet.workers.camera import CameraSpec, CameraWorker
 
@@ -43,7 +44,7 @@ def examine(situation: Situation, subject: str) -> Iterator[Finding]:
     if situation.loaded is None:
         yield from _machine(situation)
         return
-    camera = situation.loaded.settings.cameras[subject.removeprefix(f"{_SUBJECT} ")]
+    camera = situation.loaded.settings.cameras[_name(subject)]
     kind = camera.source.type
     missing = (
         _interpreter(situation, subject, camera)
@@ -53,9 +54,36 @@ def examine(situation: Situation, subject: str) -> Iterator[Finding]:
     if missing is not None:
         yield missing
     elif kind in _ONE_AT_A_TIME and unit.is_running(situation):
-        yield ok(subject, f"the running service has it ({kind}), so it is not opened; `health` says how it does")
+        yield _at_the_service(situation, subject, kind)
     else:
-        yield _frame(situation, subject, camera)
+        found = _frame(situation, subject, camera)
+        yield found
+        if found.level is Level.OK and situation.config == DEFAULT_PATH:
+            # One that can be opened twice: it may give frames here, and none to the service.
+            yield from _told_beside(situation, subject)
+
+
+def _at_the_service(situation: Situation, subject: str, kind: str) -> Finding:
+    """How one is that is not opened, because the service has it."""
+    status = unit.settled_status(situation)
+    named = service_word.named_of(status, _name(subject), "")
+    if named is not None:
+        return service_word.of_part(subject, named, situation)
+    if status is not None and status.more:
+        message = f"the running service has it ({kind}), and more is wrong than its status line has room for"
+        return warning(subject, message, "Its log has the rest.", service_word.log(f"EDGEDET_CAMERA={_name(subject)}"))
+    said = "`health` says how it does" if status is None else "the service names nothing wrong with it"
+    return ok(subject, f"the running service has it ({kind}), so it is not opened; {said}")
+
+
+def _told_beside(situation: Situation, subject: str) -> Iterator[Finding]:
+    named = service_word.named_of(unit.settled_status(situation), _name(subject), "")
+    if named is not None:
+        yield service_word.of_part(subject, named, situation)
+
+
+def _name(subject: str) -> str:
+    return subject.removeprefix(f"{_SUBJECT} ")
 
 
 def _machine(situation: Situation) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgedet.accelerators.devices import EdgeTpu, find, holder_of
 from edgedet.app import composition
-from edgedet.doctor import library, unit
+from edgedet.doctor import library, service_word, unit
 from edgedet.doctor.asking import explain_signal
 from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
 from edgedet.doctor.situation import group_name
@@ -47,6 +47,9 @@ def examine(situation: Situation) -> Iterator[Finding]:
     held = _held(situation, seen)
     if held is not None:
         yield held
+        named = service_word.named_of(unit.settled_status(situation), "detector", "edgetpu_")
+        if named is not None:
+            yield service_word.of_part(SUBJECT, named, situation)
     elif loaded is not None and situation.model is not None and library.is_asked_for(situation):
         yield from _tried(situation, seen)
     elif not seen:
@@ -59,19 +62,20 @@ def examine(situation: Situation) -> Iterator[Finding]:
 def _connected(tpu: EdgeTpu) -> Iterator[Finding]:
     speed = f", {tpu.usb_mbps} Mbit/s" if tpu.usb_mbps else ""
     heat = "" if tpu.temp_c is None else f", {tpu.temp_c:.0f} °C"
-    fresh = "" if tpu.used_before else ", not used since it got power (id 1a6e:089a)"
+    fresh = "" if tpu.used_before else ", not used since it got power"
+    number = f", id {tpu.usb_id}" if tpu.usb_id else ""
     if tpu.fault:
         yield problem(SUBJECT, f"{tpu.name}: {tpu.fault}", "Switch the machine off and on.", "dmesg | grep -i apex")
     elif tpu.slow_port:
         advice = "Plug it into a blue port, with the cable that came with it, and look again."
-        message = f"{tpu.name} is on USB 2 ({tpu.usb_mbps} Mbit/s), which makes it several times slower"
+        message = f"{tpu.name} is on USB 2 ({tpu.usb_mbps} Mbit/s{number}), which makes it several times slower"
         yield warning(SUBJECT, message, advice, "lsusb -t")
     elif tpu.is_hot():
         message = f"{tpu.name} is at {tpu.temp_c:.0f} °C and slows itself down"
         show = f"head /sys/class/apex/{tpu.port}/*temp*"
         yield warning(SUBJECT, message, "Give it air or a cooler.", show)
     else:
-        yield ok(SUBJECT, f"{tpu.name} is at {tpu.port} ({tpu.node}{speed}{heat}{fresh})")
+        yield ok(SUBJECT, f"{tpu.name} is at {tpu.port} ({tpu.node}{number}{speed}{heat}{fresh})")
 
 
 def _refused(tpu: EdgeTpu, situation: Situation) -> Finding | None:
@@ -111,7 +115,7 @@ def _held(situation: Situation, seen: tuple[EdgeTpu, ...]) -> Finding | None:
         if holder is not None:
             return ok(SUBJECT, f"{tpu.name} is in use by {holder.name} (process {holder.pid}), so it is not tried")
     if seen and unit.is_running(situation):
-        return ok(SUBJECT, "the running service has it, so it is not tried; `health` says how it does")
+        return ok(SUBJECT, "the running service has it, so it is not tried")
     return None
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from edgedet.app import composition
 from edgedet.app.model import open_model
-from edgedet.doctor import hidden
+from edgedet.doctor import hidden, service_word, unit
 from edgedet.doctor.edgetpu import load_once
 from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
 from edgedet.doctor.situation import SERVICE_USER
 from edgedet.errors import EdgedetError, ModelError
+from edgedet.health import Code
 from edgedet.models.catalogue import DEFAULT_MODEL, READY
 from edgedet.models.inspection import ModelInfo, inspect
 from edgedet.models.layout import identify, warnings
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 SUBJECT = "model"
 _READ = 4
+_OF_THE_DETECTOR = frozenset({Code.DETECTOR_DOWN, Code.MODEL_MISSING, Code.MODEL_MISMATCH})
+"""What the service says that no look at the files, or at the Edge TPU, shows by itself."""
 
 
 def examine(situation: Situation) -> Iterator[Finding]:
@@ -48,6 +51,9 @@ def examine(situation: Situation) -> Iterator[Finding]:
     if choice.labels is not None and (in_a_home := hidden.examine(situation, SUBJECT, choice.labels)) is not None:
         yield in_a_home
     yield from _tried_on_cpu(situation, choice)
+    named = service_word.named_of(unit.status(situation), "detector", "")
+    if named is not None and named.code in _OF_THE_DETECTOR:
+        yield service_word.of_part(SUBJECT, named, situation)
 
 
 def _pull(name: str, situation: Situation) -> str:

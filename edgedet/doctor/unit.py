@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgedet.app.status_line import Status, read_status_line
+from edgedet.doctor import service_word
 from edgedet.doctor.asking import ask
 from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
 from edgedet.errors import ExitCode
+from edgedet.health import Code
 from edgedet.settings.default_file import DEFAULT_PATH, INSTALLED_STATE
 
 if TYPE_CHECKING:
@@ -22,6 +26,8 @@ _KEYS = (
     "ProtectSystem", "ReadWritePaths",
 )  # fmt: skip
 _PATIENCE_S = 3.0
+_TURN_S = 0.5
+_RUNNING = frozenset({"active", "activating", "reloading"})
 _MANY_RESTARTS = 3
 _NO_USER = "217"
 """EXIT_USER of systemd.exec(5)."""
@@ -29,7 +35,7 @@ _NO_USER = "217"
 
 def examine(situation: Situation) -> Iterator[Finding]:
     """Say whether the service is installed and runs."""
-    known = properties(situation)
+    known = _settled(situation)
     if known is None:
         yield ok(SUBJECT, "systemd does not run here; edgedet can be started by hand")
         return
@@ -47,11 +53,11 @@ def examine(situation: Situation) -> Iterator[Finding]:
         made = as_root("systemd-sysusers edgedet.conf", f"systemctl restart {UNIT}")
         yield problem(SUBJECT, f"{UNIT} cannot start: its user is missing", "", made)
     elif state == "active":
-        said = f": {known['StatusText']}" if known.get("StatusText") else ""
-        yield ok(SUBJECT, f"{UNIT} runs{said}")
+        line = known.get("StatusText", "")
+        yield service_word.of_all(SUBJECT, UNIT, line, read_status_line(line), situation)
         if int(known.get("NRestarts") or 0) >= _MANY_RESTARTS:
             times = known["NRestarts"]
-            yield warning(SUBJECT, f"it was started again {times} times", "Its log says why.", _log())
+            yield warning(SUBJECT, f"it was started again {times} times", "Its log says why.", service_word.log())
         if known.get("UnitFileState") == "disabled":
             enable = as_root(f"systemctl enable {UNIT}")
             yield warning(SUBJECT, "it is disabled: it will not run after the machine's next start", "", enable)
@@ -59,7 +65,7 @@ def examine(situation: Situation) -> Iterator[Finding]:
         yield _failed(situation, known)
     elif state == "activating":
         advice = "It is starting, or starts again and again; its log says which."
-        yield warning(SUBJECT, f"{UNIT} is not ready yet ({detail})", advice, _log())
+        yield warning(SUBJECT, f"{UNIT} is not ready yet ({detail})", advice, service_word.log())
     else:
         advice = "Nothing watches the cameras until it is started."
         yield warning(
@@ -79,7 +85,33 @@ def properties(situation: Situation) -> dict[str, str] | None:
 
 def is_running(situation: Situation) -> bool:
     """Whether the daemon has the devices at this moment."""
-    return (properties(situation) or {}).get("ActiveState") in {"active", "activating", "reloading"}
+    return (properties(situation) or {}).get("ActiveState") in _RUNNING
+
+
+def status(situation: Situation) -> Status | None:
+    """How the running daemon says that it is, at this moment; None: none runs, or it says nothing of the kind."""
+    return _read(properties(situation))
+
+
+def settled_status(situation: Situation) -> Status | None:
+    """The same, once what it is just starting has started or failed: after a restart that takes some seconds."""
+    return _read(_settled(situation))
+
+
+def _settled(situation: Situation) -> dict[str, str] | None:
+    until_s = time.monotonic() + situation.patience_s
+    while True:
+        known = properties(situation)
+        now = _read(known)
+        starting = now is not None and any(named.code == Code.STARTING for named in now.named)
+        if not starting or time.monotonic() >= until_s:
+            return known
+        time.sleep(_TURN_S)
+
+
+def _read(known: dict[str, str] | None) -> Status | None:
+    running = known is not None and known.get("ActiveState") in _RUNNING
+    return read_status_line(known.get("StatusText", "")) if known is not None and running else None
 
 
 def may_write(situation: Situation, folder: Path) -> bool:
@@ -117,8 +149,6 @@ def _failed(situation: Situation, known: dict[str, str]) -> Finding:
         message = f"{UNIT} has stopped because its configuration is wrong"
         return problem(SUBJECT, message, advice, f"{as_asked(f'edgedet check -c {file}')} && {restart}")
     why = known.get("Result", "failed")
-    return problem(SUBJECT, f"{UNIT} has failed ({why}, status {status})", f"Its log says why: {_log()}", restart)
-
-
-def _log() -> str:
-    return f"journalctl -u {UNIT} -n 30 --no-pager"
+    return problem(
+        SUBJECT, f"{UNIT} has failed ({why}, status {status})", f"Its log says why: {service_word.log()}", restart
+    )

@@ -9,16 +9,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+from paho.mqtt.enums import MQTTProtocolVersion
 
+from edgedet.doctor import broker as broker_subject
+from edgedet.doctor import broker_trial
 from edgedet.doctor.configuration import read
 from edgedet.doctor.examination import examine, subjects
 from edgedet.doctor.finding import Finding, Level
 from edgedet.doctor.situation import Account, service_account
+from edgedet.outputs.opening import open_link
+from edgedet.outputs.topics import Topics
 from edgedet.settings.model_choice import BUNDLED_MODEL
-from integration.broker import PATIENCE_S, Broker, find_program, free_port
+from integration.broker import PATIENCE_S, Broker, Subscriber, find_program, free_port
 from integration.edgedet_process import Finished, run_edgedet
 from scripted_camera import STAND_IN, Script, interpreter
 from software_edgetpu.compiled import compiled_from
@@ -120,8 +127,10 @@ def test_a_wrong_password_is_named_and_the_printed_command_takes_the_right_one(f
     assert secret.stat().st_mode & 0o777 == 0o600
 
 
-def test_an_acl_that_does_not_allow_us_to_publish_is_named_and_mended(folder: Path) -> None:
-    with Broker(folder, users={"dev": "word"}, acl="user other\ntopic read nothing\n") as broker:
+@contextmanager
+def guarded(folder: Path, acl: str, *, user: str = "dev") -> Iterator[tuple[Broker, Path]]:
+    """A broker of this machine with an ACL, and the configuration of the device `dev` on it."""
+    with Broker(folder, users={"dev": "word"} if user else None, acl=acl) as broker:
         configuration = folder / "root/etc/mosquitto/mosquitto.conf"
         configuration.parent.mkdir(parents=True)
         pid_file = folder / "mosquitto.pid"
@@ -130,13 +139,108 @@ def test_an_acl_that_does_not_allow_us_to_publish_is_named_and_mended(folder: Pa
         secret = folder / "password"
         secret.write_text("word\n")
         secret.chmod(0o600)
-        file = write(folder, mqtt=f"url: '{broker.url}', username: dev, password_file: {secret}")
+        who = f", username: {user}, password_file: {secret}" if user else ""
+        yield broker, write(folder, mqtt=f"url: '{broker.url}'{who}")
+
+
+def announce(folder: Path) -> None:
+    """What the service leaves behind once it has told Home Assistant of itself."""
+    topics = ["homeassistant/device/edgedet_dev/config"]
+    (folder / "state/published.json").write_text(json.dumps({"topics": topics, "components": {}}))
+
+
+def until_well(file: Path, acl: Path) -> Finding:
+    deadline = time.monotonic() + PATIENCE_S
+    while len(found := look(file, "broker")) != 1 or found[0].level is not Level.OK:
+        assert time.monotonic() < deadline, (found, acl.read_text())
+    return found[0]
+
+
+@pytest.mark.parametrize("user", ["dev", ""])
+def test_an_acl_that_does_not_allow_us_to_publish_is_named_and_mended_for_home_assistant_too(
+    folder: Path, user: str
+) -> None:
+    with guarded(folder, "user other\ntopic read nothing\n", user=user) as (_, file):
+        announce(folder)
         found = wrong(look(file, "broker"))
         assert "does not let it publish below edgedet/dev" in found.message
         run(found.command)
+        assert until_well(file, folder / "acl").message.endswith("hands it its commands")
+        assert "user other" in (folder / "acl").read_text()
+
+
+def test_an_acl_without_home_assistant_s_topic_is_named_once_the_service_has_tried_it_and_mended(folder: Path) -> None:
+    with guarded(folder, "user dev\ntopic readwrite edgedet/dev/#\n") as (_, file):
+        (found,) = look(file, "broker")
+        assert "telling Home Assistant was not tried" in found.message
+        announce(folder)
+        found = wrong(look(file, "broker"))
+        assert "to Home Assistant (homeassistant/device/edgedet_dev/config): not authorized" in found.message
+        run(found.command)
+        until_well(file, folder / "acl")
+
+
+def test_an_acl_that_hands_us_no_commands_is_a_warning_until_the_command_has_mended_it(folder: Path) -> None:
+    with guarded(folder, "user dev\ntopic write edgedet/dev/#\n") as (_, file):
+        found = wrong(look(file, "broker"))
+        assert (found.level, "does not let it hear its commands" in found.message) == (Level.WARNING, True)
+        run(found.command)
+        until_well(file, folder / "acl")
+
+
+@pytest.mark.parametrize("acl", ["user other\n", "user dev\ntopic write edgedet/dev/#\n"])
+def test_mqtt_3_1_1_which_hides_a_refusal_is_not_believed_until_what_was_published_comes_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, acl: str
+) -> None:
+    monkeypatch.setattr(broker_trial, "open_link", partial(open_link, versions=[MQTTProtocolVersion.MQTTv311]))
+    with guarded(folder, acl) as (_, file):
+        found = wrong(look(file, "broker"))
+        assert (found.level, "none came back" in found.message) == (Level.PROBLEM, True)
+        assert "MQTT 3.1.1 does not say which" in found.advice
+        run(found.command)
+        assert "MQTT 3.1.1 does not say" in until_well(file, folder / "acl").message
+
+
+def test_looking_at_the_broker_leaves_and_switches_nothing(folder: Path) -> None:
+    with Broker(folder) as broker, Subscriber(broker.port) as heard:
+        file = write(folder, mqtt=f"url: '{broker.url}'")
+        announce(folder)
+        look(file, "broker")
+        heard.publish("edgedet/dev/end", "")
         deadline = time.monotonic() + PATIENCE_S
-        while any(finding.level is not Level.OK for finding in look(file, "broker")):
-            assert time.monotonic() < deadline, (folder / "acl").read_text()
+        while heard.last("edgedet/dev/end") is None:
+            assert time.monotonic() < deadline
+        with Subscriber(broker.port) as late:
+            late.publish("edgedet/dev/end", "")
+            while late.last("edgedet/dev/end") is None:
+                assert time.monotonic() < deadline
+            assert [message.topic for message in late.messages] == ["edgedet/dev/end"]
+    topics = Topics("dev")
+    assert [message.topic for message in heard.messages if topics.parse_command(message.topic)] == []
+
+
+def test_a_service_that_is_refused_where_we_are_not_is_named_and_restarted_by_the_command(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = folder / "bin"
+    programs.mkdir()
+    line = folder / "line"
+    line.write_text("degraded: 1 of 1 cameras watching; broker: broker_refused")
+    # In the place of systemd, and of a daemon that reads its password at the start only.
+    (programs / "systemctl").write_text(
+        f'#!/bin/sh\ncase "$1" in\n'
+        f'show) printf "LoadState=loaded\\nActiveState=active\\nStatusText=%s\\n" "$(cat {line})";;\n'
+        f'restart) echo "ok: 1 of 1 cameras watching" > {line};;\nesac\n'
+    )
+    (programs / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    with Broker(folder) as broker:
+        file = write(folder, mqtt=f"url: '{broker.url}'")
+        monkeypatch.setattr(broker_subject, "DEFAULT_PATH", file)
+        found = wrong(look(file, "broker"))
+        assert "the running service says broker_refused: The MQTT broker says no" in found.message
+        run(found.command.replace("sudo ", ""))
+        assert {finding.level for finding in look(file, "broker")} == {Level.OK}
 
 
 def test_a_broker_that_accepts_and_never_answers_is_named_in_time(folder: Path) -> None:

@@ -74,7 +74,7 @@ def test_one_that_works_is_tried_compared_and_told_with_its_versions(device: Sof
     findings = look(situation(folder, device.library))
     assert wrong(findings) == []
     said = "\n".join(finding.message for finding in findings)
-    assert "usb:0 is at 2-1 (/dev/bus/usb/002/003, 5000 Mbit/s)" in said
+    assert "usb:0 is at 2-1 (/dev/bus/usb/002/003, id 18d1:9302, 5000 Mbit/s)" in said
     assert "and computes what the CPU does" in said
     assert "ai-edge-litert 2" in said
     assert "runtime version 14" in said
@@ -147,7 +147,7 @@ def test_one_on_usb_2_is_a_warning_until_it_is_on_another_port(device: SoftwareE
     where = situation(folder, device.library)
     (found,) = wrong(look(where))
     assert found.level is Level.WARNING
-    assert "is on USB 2 (480 Mbit/s)" in found.message
+    assert "is on USB 2 (480 Mbit/s, id 18d1:9302)" in found.message
     # No command moves a plug: `lsusb -t` shows the ports.
     assert found.command == "lsusb -t"
     (shown / "speed").write_text("5000\n")

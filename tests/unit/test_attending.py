@@ -9,10 +9,10 @@ from typing import cast
 
 import pytest
 
-from edgedet.app.attending import Attending, say_event, status_line
+from edgedet.app.attending import Attending, say_event
 from edgedet.app.station import CameraStation
 from edgedet.geometry import Box
-from edgedet.health import CameraFacts, CameraState, Code, DetectorFacts, DetectorState, Facts, Health, Reason, reduce
+from edgedet.health import CameraFacts, CameraState, DetectorFacts, DetectorState, Facts, Health, Reason, reduce
 from edgedet.service.journal import Kind
 from edgedet.service.notify import Notifier
 from edgedet.settings import Settings
@@ -24,38 +24,6 @@ WATCHING = CameraFacts(CameraState.WATCHING)
 
 def health(detector: DetectorFacts = ANSWERING, broker: Reason | None = None, **cameras: CameraFacts) -> Health:
     return reduce(Facts(detector, cameras or {"porch": WATCHING}, broker), "2026-01-01T00:00:00.000Z")
-
-
-def test_the_line_says_that_all_is_well_and_how_fast() -> None:
-    line = status_line(health(porch=WATCHING, yard=WATCHING), 29.84)
-    assert line == "ok: 2 of 2 cameras watching, 29.8 fps on edgetpu"
-
-
-def test_the_line_names_what_is_not_well() -> None:
-    lost = CameraFacts(CameraState.BLIND, Reason("yard", Code.CAMERA_ABSENT, "gone"))
-    unreachable = Reason("broker", Code.BROKER_UNREACHABLE, "no answer")
-    line = status_line(health(broker=unreachable, porch=WATCHING, yard=lost), 5.0)
-    assert (
-        line == "degraded: 1 of 2 cameras watching, 5.0 fps on edgetpu; yard: camera_absent; broker: broker_unreachable"
-    )
-
-
-def test_a_blind_daemon_claims_no_rate() -> None:
-    down = DetectorFacts(DetectorState.DOWN)
-    assert status_line(health(down), 0.0) == "blind: 0 of 1 cameras watching; detector: detector_down"
-
-
-def test_a_camera_that_is_switched_off_is_not_counted() -> None:
-    line = status_line(health(porch=WATCHING, yard=CameraFacts(CameraState.OFF)), None)
-    assert line == "ok: 1 of 1 cameras watching"
-
-
-def test_many_reasons_are_cut_with_their_count() -> None:
-    cameras = {
-        f"camera{number}": CameraFacts(CameraState.BLIND, Reason(f"camera{number}", Code.CAMERA_ABSENT, "gone"))
-        for number in range(5)
-    }
-    assert status_line(health(ANSWERING, None, **cameras), None).endswith("camera2: camera_absent; 2 more")
 
 
 def test_an_object_is_told_with_its_camera_as_a_field(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,17 +6,20 @@ import os
 import subprocess
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from edgedet.doctor import camera, clock, configuration, disk, edgetpu, hidden, library, model, power, unit
+from edgedet.doctor import camera, clock, configuration, disk, edgetpu, hidden, library, model, mosquitto, power, unit
 from edgedet.doctor.asking import ask, explain_signal
 from edgedet.doctor.examination import Subject, answer_of, examine, subjects
 from edgedet.doctor.finding import Level, as_asked, as_root, ok
 from edgedet.doctor.situation import SERVICE_USER, Account, Situation, service_account
+from edgedet.outputs.homeassistant import birth_topic
+from edgedet.outputs.topics import Topics
+from edgedet.settings.model_choice import BUNDLED_MODEL
 
 NOBODY = Account("nobody", 65534, frozenset({65534}))
 
@@ -303,6 +306,162 @@ def test_the_unit_s_state_is_put_into_words(
     *_, found = unit.examine(bare)
     assert (found.level, told in found.message) == (level, True)
     assert bool(found.command) is (level is not Level.OK)
+
+
+@dataclass
+class Manager:
+    """In the place of systemctl: an active unit with the status line of the moment."""
+
+    folder: Path
+
+    def says(self, *lines: str) -> None:
+        """One line for each time that it is asked; the last one from then on."""
+        for number, line in enumerate(lines):
+            put(self.folder, {f"{number}": f"LoadState=loaded\nActiveState=active\nStatusText={line}\n"})
+        put(self.folder, {"next": "0"})
+        put(
+            self.folder,
+            {
+                "systemctl": f"#!/bin/sh\ncd {self.folder}\nread -r n < next\ncat $n\n"
+                f"[ $n -ge {len(lines) - 1} ] || echo $((n + 1)) > next\n"
+            },
+        )
+        (self.folder / "systemctl").chmod(0o755)
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manager:
+    monkeypatch.setenv("PATH", f"{tmp_path / 'manager'}:{os.environ['PATH']}")
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    return Manager(tmp_path / "manager")
+
+
+@pytest.fixture
+def with_porch(bare: Situation, tmp_path: Path) -> Situation:
+    """A machine whose configuration has a camera that only one program can have."""
+    put(bare.root, {"dev/video0": ""})
+    (bare.root / "dev/video0").chmod(0o666)
+    file = tmp_path / "edgedet.yaml"
+    file.write_text("version: 1\ncameras: {porch: {source: {type: v4l2, device: /dev/video0}}}\n")
+    return replace(configuration.read(file, service_account()).situation, root=bare.root, patience_s=5.0)
+
+
+BLIND = "blind: 0 of 1 cameras watching; porch: camera_absent; detector: detector_down"
+
+
+def test_what_the_service_says_of_a_camera_that_it_has_is_the_camera_s_finding(
+    with_porch: Situation, manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager.says(BLIND)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (found,) = camera.examine(with_porch, "camera porch")
+    assert found.level is Level.PROBLEM
+    assert found.message.startswith("the running service says camera_absent: The camera is not found: look at its")
+    file = with_porch.config
+    assert found.command == f"systemctl stop edgedet; edgedet doctor -c {file}; systemctl start edgedet"
+    manager.says("ok: 1 of 1 cameras watching, 5.0 fps on cpu")
+    (found,) = camera.examine(with_porch, "camera porch")
+    assert (found.level, "nothing wrong with it" in found.message) == (Level.OK, True)
+
+
+def test_a_camera_that_gives_frames_here_and_none_to_the_service_is_told_as_the_service_has_it(
+    bare: Situation, tmp_path: Path, manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "edgedet.yaml"
+    file.write_text("version: 1\ncameras: {porch: {source: {type: synthetic}}}\n")
+    monkeypatch.setattr(camera, "DEFAULT_PATH", file)
+    situation = replace(configuration.read(file, service_account()).situation, root=bare.root)
+    manager.says("blind: 0 of 1 cameras watching; porch: camera_stalled")
+    frames, told = camera.examine(situation, "camera porch")
+    assert (frames.level, told.level) == (Level.OK, Level.PROBLEM)
+    assert "camera_stalled" in told.message
+    # Of another file than the service's, its word says nothing.
+    monkeypatch.setattr(camera, "DEFAULT_PATH", Path("/etc/edgedet/edgedet.yaml"))
+    (frames,) = camera.examine(situation, "camera porch")
+    assert frames.level is Level.OK
+
+
+def test_a_camera_of_which_the_line_has_no_room_is_not_said_to_be_well(with_porch: Situation, manager: Manager) -> None:
+    manager.says("degraded: 1 of 5 cameras watching; a: camera_busy; b: camera_busy; c: camera_busy; 1 more")
+    (found,) = camera.examine(with_porch, "camera porch")
+    assert (found.level, found.command) == (
+        Level.WARNING,
+        "journalctl -u edgedet EDGEDET_CAMERA=porch -n 30 --no-pager",
+    )
+
+
+def test_what_has_just_been_started_is_waited_for_before_it_is_called_well(
+    with_porch: Situation, manager: Manager
+) -> None:
+    manager.says(
+        "blind: 0 of 1 cameras watching; porch: starting", "blind: 0 of 1 cameras watching; porch: starting", BLIND
+    )
+    (found,) = camera.examine(with_porch, "camera porch")
+    assert "camera_absent" in found.message
+    manager.says("blind: 0 of 1 cameras watching; porch: starting")
+    (found,) = camera.examine(replace(with_porch, patience_s=0.1), "camera porch")
+    assert (found.level, "says starting" in found.message) == (Level.WARNING, True)
+
+
+def test_a_service_that_is_blind_is_a_problem_and_one_that_is_degraded_a_warning(
+    with_porch: Situation, manager: Manager
+) -> None:
+    manager.says(BLIND)
+    (found,) = unit.examine(with_porch)
+    assert (found.level, BLIND in found.message) == (Level.PROBLEM, True)
+    assert "camera_absent: The camera is not found" in found.advice
+    assert "detector_down: No detector answers" in found.advice
+    assert "systemctl stop edgedet; " in found.command
+    manager.says("degraded: 1 of 1 cameras watching, 5.0 fps on cpu; system: undervoltage")
+    (found,) = unit.examine(with_porch)
+    assert (found.level, found.command) == (Level.WARNING, "vcgencmd get_throttled")
+    manager.says("ok: 1 of 1 cameras watching, 5.0 fps on cpu")
+    (found,) = unit.examine(with_porch)
+    assert found.level is Level.OK
+
+
+def test_a_detector_that_is_down_is_told_with_the_model_and_an_edge_tpu_that_hangs_with_the_edge_tpu(
+    with_porch: Situation, manager: Manager
+) -> None:
+    put(with_porch.root, {f"sys/bus/usb/devices/2-1/{name}": text for name, text in CORAL.items()})
+    put(with_porch.root, {"dev/bus/usb/002/003": ""})
+    (with_porch.root / "dev/bus/usb/002/003").chmod(0o666)
+    manager.says("blind: 0 of 1 cameras watching; detector: detector_down; detector: edgetpu_hung")
+    (down,) = (finding for finding in model.examine(with_a_model(with_porch)) if "detector_down" in finding.message)
+    assert down.command == "journalctl -u edgedet EDGEDET_COMPONENT=detector -n 30 --no-pager"
+    *_, hung = edgetpu.examine(with_porch)
+    assert (hung.level, "says edgetpu_hung: " in hung.message) == (Level.PROBLEM, True)
+
+
+CORAL = {"idVendor": "1a6e", "idProduct": "089a", "busnum": "2", "devnum": "3", "speed": "5000"}
+
+
+def with_a_model(situation: Situation) -> Situation:
+    assert situation.config is not None
+    situation.config.write_text(situation.config.read_text() + f"detector: {{model: {BUNDLED_MODEL}}}\n")
+    return replace(configuration.read(situation.config, service_account()).situation, root=situation.root)
+
+
+@pytest.mark.parametrize(("product", "fresh"), [("1a6e:089a", True), ("18d1:9302", False)])
+def test_an_edge_tpu_is_told_with_its_id_before_and_after_its_first_use(
+    bare: Situation, product: str, *, fresh: bool
+) -> None:
+    vendor, _, number = product.partition(":")
+    told = CORAL | {"idVendor": vendor, "idProduct": number}
+    put(bare.root, {f"sys/bus/usb/devices/2-1/{name}": text for name, text in told.items()})
+    put(bare.root, {"dev/bus/usb/002/003": ""})
+    connected = next(iter(edgetpu.examine(bare)))
+    assert f"id {product}" in connected.message
+    assert ("not used since it got power" in connected.message) is fresh
+
+
+def test_what_is_added_to_an_acl_is_what_the_example_gives_a_device() -> None:
+    example = Path(__file__).parents[2] / "config" / "examples" / "mosquitto.acl"
+    _, _, block = example.read_text().partition("user edgedet-porch-pi\n")
+    given = [line for line in block.partition("user ")[0].splitlines() if line.startswith("topic ")]
+    topics = Topics("porch-pi", birth=birth_topic())
+    assert set(mosquitto.rules(topics, "homeassistant/device/edgedet_porch-pi/config")) == set(given)
+    assert "homeassistant" not in "".join(mosquitto.rules(Topics("porch-pi"), None))
 
 
 def test_systemd_that_hangs_is_taken_for_none(bare: Situation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_a_usb_one_is_known_before_and_after_its_firmware_is_loaded(
 ) -> None:
     plug_in(tmp_path, "2-1", ids, 2, 3)
     (tpu,) = find(tmp_path)
-    assert tpu == EdgeTpu("usb:0", "2-1", Path("/dev/bus/usb/002/003"), used_before, usb_mbps=5000)
+    assert tpu == EdgeTpu("usb:0", "2-1", Path("/dev/bus/usb/002/003"), used_before, ":".join(ids), usb_mbps=5000)
     assert not tpu.slow_port
 
 
