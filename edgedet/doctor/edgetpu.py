@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgedet.accelerators.devices import EdgeTpu, find, holder_of
 from edgedet.app import composition
-from edgedet.doctor import library, service_word, unit
+from edgedet.doctor import library, library_builds, service_word, unit
 from edgedet.doctor.asking import explain_signal
 from edgedet.doctor.finding import Finding, as_asked, as_root, ok, problem, warning
 from edgedet.doctor.situation import group_name
@@ -157,11 +157,13 @@ def _explained(error: AcceleratorError, seen: tuple[EdgeTpu, ...]) -> Finding:
     message = explain_signal(error.message)
     usb = next((tpu for tpu in seen if tpu.name.startswith("usb")), None)
     command = "lsusb"
+    called = f"`health` calls it {error.code}."
     if error.code == "edgetpu_runtime_mismatch" or "is not installed" in error.message:
-        command = library.install_command()
-    elif error.code in {"edgetpu_hung", "edgetpu_lost", "edgetpu_crashed"} and usb is not None:
+        cure = library_builds.right_build()
+        return problem(SUBJECT, message, f"{error.hint} {called} {cure.advice}".strip(), cure.command)
+    if error.code in {"edgetpu_hung", "edgetpu_lost", "edgetpu_crashed"} and usb is not None:
         switch = f"/sys/bus/usb/devices/{usb.port}/authorized"
         command = as_root(f"echo 0 > {switch}", "sleep 1", f"echo 1 > {switch}")
     elif error.code == "edgetpu_wrong_answers":
         command = "vcgencmd get_throttled"
-    return problem(SUBJECT, message, f"{error.hint} `health` calls it {error.code}.".strip(), command)
+    return problem(SUBJECT, message, f"{error.hint} {called}".strip(), command)

@@ -36,6 +36,15 @@ class Finding:
         return {**asdict(self), "level": str(self.level)}
 
 
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """What to do about something, for several findings of one cause."""
+
+    advice: str
+    """In words; empty where the command says all."""
+    command: str
+
+
 def ok(subject: str, message: str) -> Finding:
     """All is well, or there is nothing to say."""
     return Finding(subject, Level.OK, message)

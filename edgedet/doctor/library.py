@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import re
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgedet.doctor.asking import Answer, ask
-from edgedet.doctor.finding import Finding, as_root, ok, problem, warning
+from edgedet.doctor.finding import Finding, ok, problem, warning
+from edgedet.doctor.library_builds import instead_of, right_build
+from edgedet.doctor.runtime_cure import bring_runtime
 
 if TYPE_CHECKING:
     from edgedet.doctor.situation import Situation
@@ -20,12 +21,6 @@ SUBJECT = "edge tpu library"
 LIBRARY = "libedgetpu.so.1"
 _CHILD = Path(__file__).with_name("library_child.py")
 _RUNTIME_NUMBER = re.compile(r"RuntimeVersion\((\d+)\)")
-_RELEASE = "https://github.com/feranick/libedgetpu/releases/download/16.0TF2.19.1-1"
-_SUMS = {
-    "trixie": "df9e9b16c802f4e4ad6fd8d9d0866d25eff8ddef989813f398794546d267bd11",
-    "bookworm": "46ab47310d6de120bda4678febe5eb6143f5c7d7dd17c0d017ae5f6cd67dfec5",
-}
-"""SHA-256 of the packages for arm64; see docs/edge-tpu.md for where they come from."""
 _PACKAGES = ("libedgetpu1-std", "libedgetpu1-max")
 
 
@@ -38,7 +33,7 @@ def examine(situation: Situation) -> Iterator[Finding]:
         yield problem(SUBJECT, f"there is no {python}", advice, "command -v python3")
         return
     said = _said(answer)
-    yield from _runtime(said, python)
+    yield from _runtime(said, python, situation)
     if wanted:
         yield from _library(situation, answer, said, library)
 
@@ -62,39 +57,43 @@ def _said(answer: Answer) -> dict[str, object]:
     return said
 
 
-def _runtime(said: dict[str, object], python: str) -> Iterator[Finding]:
+def _runtime(said: dict[str, object], python: str, situation: Situation) -> Iterator[Finding]:
     runtimes = said.get("runtimes")
     if isinstance(runtimes, dict) and runtimes:
         yield ok(SUBJECT, f"{_pair(said)}, on {python}")
         return
-    command = f"{python} -m pip install ai-edge-litert"
-    yield problem(SUBJECT, f"{python} has no TensorFlow Lite runtime", "Nothing can be detected without one.", command)
+    cure = bring_runtime(python, said, situation)
+    advice = f"Nothing can be detected without one. {cure.advice}".strip()
+    yield problem(SUBJECT, f"{python} has no TensorFlow Lite runtime", advice, cure.command)
 
 
 def _library(situation: Situation, answer: Answer, said: dict[str, object], library: str) -> Iterator[Finding]:
-    version = installed_version()
-    old = version is not None and "tf2" not in version.lower()
+    package, version = installed_package()
+    old = bool(version) and "tf2" not in version.lower()
+    cure = right_build()
     if "error" in said:
         reason = str(said["error"])
         if "No such file" not in reason:
             message = f"{library} cannot be loaded: {reason}"
-            yield problem(SUBJECT, message, "It must be built for this machine and system.", install_command())
+            advice = f"It must be built for this machine and system. {cure.advice}".strip()
+            yield problem(SUBJECT, message, advice, cure.command)
         elif needs_one(situation):
-            yield problem(SUBJECT, f"{library} is not installed", "", install_command())
+            yield problem(SUBJECT, f"{library} is not installed", cure.advice, cure.command)
         else:
             yield ok(SUBJECT, f"{library} is not installed, and no Edge TPU needs it")
     elif answer.code != 0:
         message = f"the process that loads {library} {answer.ended}, beside {_pair(said)}"
-        advice = "Install the libedgetpu that was built for this version of the runtime."
-        yield problem(SUBJECT, message, advice, install_command())
+        advice = cure.advice or "Install the libedgetpu that was built for this version of the runtime."
+        yield problem(SUBJECT, message, advice, cure.command)
     else:
         found = _RUNTIME_NUMBER.search(str(said.get("version", "")))
         number = f", runtime version {found[1]}" if found else ""
-        package = f", package {version}" if version else ""
-        yield ok(SUBJECT, f"{library} loads{number}{package}")
+        packaged = f", package {version}" if version else ""
+        yield ok(SUBJECT, f"{library} loads{number}{packaged}")
     if old:
         message = f"libedgetpu {version} is Google's old build, which crashes with every runtime since TensorFlow 2.12"
-        yield warning(SUBJECT, message, "", install_command())
+        instead = instead_of(package)
+        yield warning(SUBJECT, message, instead.advice, instead.command)
 
 
 def needs_one(situation: Situation) -> bool:
@@ -114,23 +113,13 @@ def is_asked_for(situation: Situation) -> bool:
     return "edgetpu" in accelerators and (has_file or "cpu" not in accelerators)
 
 
-def installed_version() -> str | None:
-    """Of libedgetpu's Debian package; None: there is none."""
+def installed_package() -> tuple[str, str]:
+    """Name and version of libedgetpu's Debian package; both empty: there is none."""
     for package in _PACKAGES:
         answer = ask(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", package], 5.0)
         if answer is not None and answer.code == 0 and answer.out.startswith("installed "):
-            return answer.out.removeprefix("installed ")
-    return None
-
-
-def install_command() -> str:
-    """What installs the build that goes with today's runtimes on this system."""
-    release = platform.freedesktop_os_release().get("VERSION_CODENAME", "") if Path("/etc/os-release").exists() else ""
-    if release not in _SUMS or platform.machine() != "aarch64":
-        return as_root("apt-get install -y libedgetpu1-std")
-    file = f"libedgetpu1-std_16.0tf2.19.1-1.{release}_arm64.deb"
-    steps = ["cd /tmp", f"wget {_RELEASE}/{file}", f"echo '{_SUMS[release]}  {file}' | sha256sum -c"]
-    return " && ".join([*steps, as_root(f"apt-get install -y ./{file}")])
+            return package, answer.out.removeprefix("installed ")
+    return "", ""
 
 
 def _pair(said: dict[str, object]) -> str:

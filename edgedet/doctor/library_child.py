@@ -6,15 +6,21 @@ Prints what it knows as JSON lines, each as soon as it is known: what is loaded 
 """
 
 import ctypes
+import importlib.util
 import json
 import sys
+import sysconfig
 from importlib import metadata
+from pathlib import Path
 
 PACKAGES = ("ai-edge-litert", "tflite-runtime")
 
 
 def main() -> None:
-    """Say the runtime's version, then load the library and say its own."""
+    """Say what looks after this interpreter and the runtime's version, then load the library and say its own."""
+    mark = Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED"
+    managed = sys.prefix == sys.base_prefix and mark.exists()
+    say({"prefix": sys.prefix, "managed": managed, "pip": importlib.util.find_spec("pip") is not None})
     found = {}
     for name in PACKAGES:
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import subprocess
 import threading
 import time
@@ -16,6 +18,7 @@ from edgedet.doctor import camera, clock, configuration, disk, edgetpu, hidden, 
 from edgedet.doctor.asking import ask, explain_signal
 from edgedet.doctor.examination import Subject, answer_of, examine, subjects
 from edgedet.doctor.finding import Level, as_asked, as_root, ok
+from edgedet.doctor.runtime_cure import bring_runtime
 from edgedet.doctor.situation import SERVICE_USER, Account, Situation, service_account
 from edgedet.outputs.homeassistant import birth_topic
 from edgedet.outputs.topics import Topics
@@ -270,15 +273,104 @@ def test_a_dead_pcie_one_is_named(bare: Situation) -> None:
     assert "which cannot be" in found.message
 
 
-def test_google_s_old_build_of_the_library_is_warned_of(
-    bare: Situation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def old_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Google's package, as Debian's database has it."""
     programs = tmp_path / "bin"
     put(programs, {"dpkg-query": "#!/bin/sh\necho installed 16.0\n"})
     (programs / "dpkg-query").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    warned = [finding for finding in library.examine(bare) if finding.level is Level.WARNING]
-    assert [finding.message.partition(",")[0] for finding in warned] == ["libedgetpu 16.0 is Google's old build"]
+
+
+def on(monkeypatch: pytest.MonkeyPatch, release: str, machine: str) -> None:
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: {"VERSION_CODENAME": release})
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.delenv("SUDO_USER", raising=False)
+
+
+@pytest.mark.usefixtures("old_build")
+@pytest.mark.parametrize(
+    ("release", "machine", "package"),
+    [
+        ("trixie", "aarch64", "trixie_arm64"),
+        ("bookworm", "aarch64", "bookworm_arm64"),
+        ("bookworm", "x86_64", "bookworm_amd64"),
+    ],
+)
+def test_google_s_old_build_of_the_library_is_replaced_where_a_right_one_is_known(
+    bare: Situation, monkeypatch: pytest.MonkeyPatch, release: str, machine: str, package: str
+) -> None:
+    on(monkeypatch, release, machine)
+    (warned,) = (finding for finding in library.examine(bare) if finding.level is Level.WARNING)
+    assert warned.message.startswith("libedgetpu 16.0 is Google's old build, ")
+    file = f"libedgetpu1-std_16.0tf2.19.1-1.{package}.deb"
+    assert re.search(rf"wget https://\S+/{file} && echo '[0-9a-f]{{64}}  {file}' \| sha256sum -c && ", warned.command)
+    assert warned.command.endswith(f"apt-get install -y ./{file}")
+
+
+@pytest.mark.usefixtures("old_build")
+@pytest.mark.parametrize(("release", "machine"), [("trixie", "x86_64"), ("noble", "aarch64"), ("", "riscv64")])
+def test_google_s_old_build_is_taken_away_where_no_right_one_is_known(
+    bare: Situation, monkeypatch: pytest.MonkeyPatch, release: str, machine: str
+) -> None:
+    on(monkeypatch, release, machine)
+    (warned,) = (finding for finding in library.examine(bare) if finding.level is Level.WARNING)
+    assert warned.command == "apt-get remove -y libedgetpu1-std"
+    assert "no build is known" in warned.advice
+
+
+def test_no_package_that_crashes_or_does_not_exist_is_installed_where_no_right_one_is_known(
+    bare: Situation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on(monkeypatch, "trixie", "x86_64")
+    put(bare.root, {f"sys/bus/usb/devices/2-1/{name}": text for name, text in CORAL.items()})
+    monkeypatch.setattr(library, "LIBRARY", "libno-such-thing.so.1")
+    (found,) = (finding for finding in library.examine(bare) if finding.level is Level.PROBLEM)
+    assert "is not installed" in found.message
+    assert "of trixie on amd64 no build is known" in found.advice
+    assert "apt-get" not in found.command
+
+
+@pytest.mark.parametrize(
+    ("told", "command"),
+    [
+        ({"prefix": "/usr/lib/edgedet/venv", "pip": False}, "apt-get install -y --reinstall ./edgedet_"),
+        ({"prefix": "/", "pip": True}, "/x/python -m pip install ai-edge-litert"),
+        ({"prefix": "/", "pip": False}, "/x/python -m ensurepip && sudo /x/python -m pip install ai-edge-litert"),
+        ({"prefix": "/usr", "pip": True, "managed": True}, "deploy/install.sh"),
+    ],
+)
+def test_an_interpreter_gets_a_runtime_in_the_way_that_it_is_looked_after(
+    bare: Situation, monkeypatch: pytest.MonkeyPatch, told: dict[str, object], command: str
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert bring_runtime("/x/python", told, bare).command.startswith(f"sudo {command}")
+
+
+def test_a_user_s_own_environment_takes_no_files_of_root_s(bare: Situation, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        os.chown(tmp_path, NOBODY.uid, NOBODY.uid)
+    cure = bring_runtime("/x/python", {"prefix": str(tmp_path), "pip": True}, bare)
+    assert cure.command == "/x/python -m pip install ai-edge-litert"
+
+
+@pytest.mark.parametrize(
+    "detector", ["detector: {python: /usr/bin/python3, accelerators: [cpu]}", "detector:\n  python: '/usr/bin/python3'"]
+)
+def test_the_system_s_python_is_left_out_of_the_detector_by_the_command(
+    bare: Situation, tmp_path: Path, detector: str
+) -> None:
+    file = tmp_path / "edgedet.yaml"
+    file.write_text(f"version: 1\n{detector}\ncameras: {{a: {{source: {{type: synthetic}}}}}}\n")
+    situation = replace(configuration.read(file, service_account()).situation, root=bare.root)
+    (found,) = (finding for finding in library.examine(situation) if "no TensorFlow Lite runtime" in finding.message)
+    assert "takes nothing by pip" in found.advice
+    subprocess.run(["sh", "-c", found.command.replace("sudo ", "")], check=True)
+    situation = replace(configuration.read(file, service_account()).situation, root=bare.root)
+    assert [each.level for each in library.examine(situation) if "TensorFlow Lite runtime" in each.message] == []
+    assert situation.loaded is not None
+    assert situation.loaded.settings.detector.python is None
 
 
 @pytest.mark.parametrize(
