@@ -19,7 +19,7 @@ from edgedet.errors import AcceleratorError, ModelError, WorkerError
 
 _PACKAGES = {"ai_edge_litert": "ai-edge-litert", "tflite_runtime": "tflite-runtime"}
 _RUNTIME_VERSION = re.compile(r"RuntimeVersion\((\d+)\)")
-_INSTALL_HINT = "Install libedgetpu1-std, or name the library under detector.edgetpu.library."
+_INSTALL_HINT = "Install libedgetpu as docs/edge-tpu.md says, or name the library under detector.edgetpu.library."
 
 
 class EdgeTpuAccelerator(TfliteAccelerator):

@@ -69,6 +69,27 @@ def test_a_service_that_does_not_run_is_started_by_the_command(configured: Boote
     assert (said["level"], said["message"].startswith(f"{UNIT} runs")) == ("ok", True)
 
 
+def test_a_camera_that_the_running_service_cannot_open_is_told_in_the_service_s_words_and_looked_at_closely(
+    configured: Booted,
+) -> None:
+    text = configured.run("cat", CONFIG).stdout
+    source = "{type: v4l2, device: /dev/null}"
+    configured.run("tee", CONFIG, stdin=text.partition("cameras:")[0] + f"cameras:\n  porch: {{source: {source}}}\n")
+    configured.run("systemctl", "start", UNIT)
+    findings = doctor(configured)
+    (found,) = wrong(findings, "camera porch")
+    assert found["message"].startswith("the running service says camera_")
+    (service,) = wrong(findings, "service")
+    assert (service["level"], "is blind: 0 of 1 cameras watching; porch: camera_" in service["message"]) == (
+        "problem",
+        True,
+    )
+    closely = configured.run("sh", "-c", found["command"]).stdout
+    assert "problem  camera porch: " in closely
+    assert "the running service says" not in closely
+    assert configured.property(UNIT, "ActiveState") == "active"
+
+
 def test_a_service_that_gave_up_over_its_configuration_is_started_once_that_is_right(configured: Booted) -> None:
     configured.run("sh", "-c", f"echo 'colour: red' >> {CONFIG}")
     configured.run("systemctl", "start", UNIT, check=False)
