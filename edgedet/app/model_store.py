@@ -150,7 +150,7 @@ def put_in_place(places: Places, arrived: dict[Path, Path], record: dict[str, An
     All of it is on the disk before the first file gets its name, so that a power cut leaves no model that is half one.
 
     Raises:
-        DownloadError: the folder cannot be written; nothing has changed, or only labels.
+        DownloadError: the folder cannot be written, or a part is a link; nothing has changed, or only labels.
     """
     kept = record["files"]
     part = write_part(json.dumps(record, indent=2) + "\n", places.record)

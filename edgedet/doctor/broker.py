@@ -114,7 +114,7 @@ def _tried(situation: Situation, settings: Settings, connection: Connection) -> 
 
 
 def _announced(situation: Situation, described: DeviceDescription) -> Publication | None:
-    """What Home Assistant has been told by the service, word by word; None: nothing yet, so it is not told by us."""
+    """What the service tells Home Assistant of this configuration; None: it has not told it of itself, nor do we."""
     if not os.access(situation.state_dir, os.R_OK | os.X_OK):
         return None
     record = PublishedRecord(situation.state_dir)

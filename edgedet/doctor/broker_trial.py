@@ -39,7 +39,7 @@ class Rights:
 
 
 async def try_rights(connection: Connection, topics: Topics, discovery: Publication | None, limit_s: float) -> Rights:
-    """Connect, publish a command to nobody, and listen for it. `discovery` is what Home Assistant has been told before.
+    """Connect, publish a command to nobody, and listen for it. `discovery` is said as the service says it, if it has.
 
     Raises:
         BrokerError: no connection comes about.
@@ -54,11 +54,11 @@ async def try_rights(connection: Connection, topics: Topics, discovery: Publicat
         either: list[asyncio.Future[Any]] = [asyncio.ensure_future(visit.all_of(numbers)), link.lost]
         await asyncio.wait(either, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         either[0].cancel()
-        if not numbers <= visit.answers.keys():
+        if command is None or not numbers <= visit.answers.keys():
             silent = f"it hung up: {link.lost.result()}" if link.lost.done() else f"no answer within {limit_s:g} s"
             return Rights(silent, None, hears=False, says_why=True)
         return Rights(
-            None if command is None else visit.answers[command],
+            visit.answers[command],
             None if told is None else visit.answers[told],
             hears=visit.came_back.is_set(),
             says_why=link.version == MQTTProtocolVersion.MQTTv5,

@@ -20,6 +20,7 @@ from edgedet.health import Code
 from edgedet.models.catalogue import DEFAULT_MODEL, READY
 from edgedet.models.inspection import ModelInfo, inspect
 from edgedet.models.layout import identify, warnings
+from edgedet.settings import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from edgedet.doctor.situation import Situation
@@ -51,6 +52,11 @@ def examine(situation: Situation) -> Iterator[Finding]:
     if choice.labels is not None and (in_a_home := hidden.examine(situation, SUBJECT, choice.labels)) is not None:
         yield in_a_home
     yield from _tried_on_cpu(situation, choice)
+    if situation.config == DEFAULT_PATH:
+        yield from _told_by_the_service(situation)
+
+
+def _told_by_the_service(situation: Situation) -> Iterator[Finding]:
     named = service_word.named_of(unit.status(situation), "detector", "")
     if named is not None and named.code in _OF_THE_DETECTOR:
         yield service_word.of_part(SUBJECT, named, situation)

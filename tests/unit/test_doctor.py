@@ -513,8 +513,9 @@ def test_a_service_that_is_blind_is_a_problem_and_one_that_is_degraded_a_warning
 
 
 def test_a_detector_that_is_down_is_told_with_the_model_and_an_edge_tpu_that_hangs_with_the_edge_tpu(
-    with_porch: Situation, manager: Manager
+    with_porch: Situation, manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(model, "DEFAULT_PATH", with_porch.config)
     put(with_porch.root, {f"sys/bus/usb/devices/2-1/{name}": text for name, text in CORAL.items()})
     put(with_porch.root, {"dev/bus/usb/002/003": ""})
     (with_porch.root / "dev/bus/usb/002/003").chmod(0o666)
