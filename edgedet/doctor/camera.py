@@ -104,6 +104,9 @@ def _interpreter(situation: Situation, subject: str, camera: CameraSettings) -> 
     python = getattr(camera.source, "interpreter", None)
     if python is None:
         return None
+    in_a_home = hidden.examine_interpreter(situation, subject, Path(python))
+    if in_a_home is not None:
+        return in_a_home
     driver = camera.source.type
     answer = ask([python, "-I", "-c", f"import {driver}"], situation.patience_s)
     if answer is None:

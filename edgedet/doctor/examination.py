@@ -94,9 +94,15 @@ def _attempt(work: Callable[[], Answer]) -> tuple[Answer | None, Exception | Non
 def _look(subject: Subject, answers: queue.SimpleQueue[tuple[str, list[Finding]]]) -> None:
     findings, error = _attempt(lambda: list(subject.look()))
     if findings is None:
-        said = f"{type(error).__name__}: {error}"
-        findings = [problem(subject.name, f"cannot be looked at: {said}", "Please report this.", "edgedet --version")]
+        findings = [_unseen(subject.name, error)]
     answers.put((subject.name, findings))
+
+
+def _unseen(name: str, error: Exception | None) -> Finding:
+    if isinstance(error, PermissionError) and error.filename is not None:
+        return problem(name, f"{error.filename} is closed to this user", "Look as root.", "sudo edgedet doctor")
+    said = f"{type(error).__name__}: {error}"
+    return problem(name, f"cannot be looked at: {said}", "Please report this.", "edgedet --version")
 
 
 def _silent(name: str, limit_s: float) -> Finding:

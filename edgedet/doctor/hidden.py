@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,15 @@ _ELSEWHERE = Path("/srv")
 def is_for_the_service(situation: Situation) -> bool:
     """Whether the configuration is the one that the unit's daemon reads."""
     return situation.config == DEFAULT_PATH and situation.account.name == SERVICE_USER
+
+
+def examine_interpreter(situation: Situation, subject: str, python: Path | None) -> Finding | None:
+    """As `examine`, for an interpreter: it goes with the whole environment that it belongs to."""
+    if python is None:
+        return None
+    environment = python.parent.parent
+    found = examine(situation, subject, environment if (environment / "pyvenv.cfg").exists() else python)
+    return found and replace(found, message=f"{python} is hidden from the service, as all homes are")
 
 
 def examine(situation: Situation, subject: str, path: Path) -> Finding | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgedet.doctor import hidden
 from edgedet.doctor.asking import Answer, ask
 from edgedet.doctor.finding import Finding, ok, problem, warning
 from edgedet.doctor.library_builds import instead_of, right_build
@@ -27,6 +28,11 @@ _PACKAGES = ("libedgetpu1-std", "libedgetpu1-max")
 def examine(situation: Situation) -> Iterator[Finding]:
     """Say which versions there are and whether loading them works."""
     python, library, wanted = _asked(situation)
+    told = None if situation.loaded is None else situation.loaded.settings.detector.python
+    in_a_home = hidden.examine_interpreter(situation, SUBJECT, told)
+    if in_a_home is not None:
+        yield in_a_home
+        return
     answer = ask([python, "-I", str(_CHILD), library], situation.patience_s)
     if answer is None:
         advice = "Set detector.python to an interpreter that exists, or leave it out."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
@@ -17,7 +18,7 @@ import pytest
 from edgedet.doctor import camera, clock, configuration, disk, edgetpu, hidden, library, model, mosquitto, power, unit
 from edgedet.doctor.asking import ask, explain_signal
 from edgedet.doctor.examination import Subject, answer_of, examine, subjects
-from edgedet.doctor.finding import Level, as_asked, as_root, ok
+from edgedet.doctor.finding import Finding, Level, as_asked, as_root, ok
 from edgedet.doctor.runtime_cure import bring_runtime
 from edgedet.doctor.situation import SERVICE_USER, Account, Situation, service_account
 from edgedet.outputs.homeassistant import birth_topic
@@ -604,6 +605,34 @@ def test_a_clip_or_a_model_in_a_home_is_hidden_from_the_service_though_others_se
     assert (found.level, "hidden from the service" in found.message) == (Level.PROBLEM, True)
     assert "cp -r /home/pi/clip.mp4 /srv/ && " in found.command
     assert r"sed -i 's#/home/pi/clip\.mp4#/srv/clip.mp4#' " in found.command
+
+
+def test_an_interpreter_in_a_home_is_to_be_moved_with_the_environment_that_it_belongs_to(
+    bare: Situation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    put(home / "pi" / "tflite", {"pyvenv.cfg": "", "bin/python": ""})
+    file = tmp_path / "edgedet.yaml"
+    python = f"python: {home}/pi/tflite/bin/python"
+    file.write_text(
+        f"version: 1\ndetector: {{{python}}}\ncameras: {{yard: {{source: {{type: picamera2, {python}}}}}}}\n"
+    )
+    monkeypatch.setattr(hidden, "DEFAULT_PATH", file)
+    monkeypatch.setattr(hidden, "_HOMES", (home,))
+    service = replace(NOBODY, name=SERVICE_USER)
+    situation = replace(configuration.read(file, service).situation, root=bare.root)
+    for (found,) in (library.examine(situation), camera.examine(situation, "camera yard")):
+        assert found.message == f"{home}/pi/tflite/bin/python is hidden from the service, as all homes are"
+        assert f"cp -r {home}/pi/tflite /srv/ && " in found.command
+        assert found.command.count("/srv/tflite#") == 1
+
+
+def test_what_is_closed_to_whoever_asks_is_to_be_looked_at_as_root() -> None:
+    def look() -> list[Finding]:
+        raise PermissionError(errno.EACCES, "Permission denied", "/closed/state")
+
+    (found,) = examine([Subject("disk", look)])
+    assert (found.message, found.command) == ("/closed/state is closed to this user", "sudo edgedet doctor")
 
 
 def test_a_folder_that_the_service_may_not_enter_is_opened_with_the_configuration_in_it(tmp_path: Path) -> None:
