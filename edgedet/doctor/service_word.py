@@ -14,8 +14,15 @@ if TYPE_CHECKING:
     from edgedet.doctor.situation import Situation
 
 _PASSING = frozenset(
-    {Code.STARTING, Code.CAMERA_DARK, Code.OVERLOADED, Code.EDGETPU_USB2, Code.BROKER_UNREACHABLE}
-)  # fmt: skip
+    {
+        Code.STARTING,
+        Code.CAMERA_DARK,
+        Code.OVERLOADED,
+        Code.EDGETPU_USB2,
+        Code.EDGETPU_HOT,
+        Code.BROKER_UNREACHABLE,
+    }
+)
 """With these it works, with less than it could, or tries again by itself."""
 _CHECKED = frozenset({Code.MODEL_MISSING, Code.MODEL_MISMATCH, Code.CONFIG_REJECTED})
 _POWER = frozenset({Code.UNDERVOLTAGE, Code.THROTTLED})
