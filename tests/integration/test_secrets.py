@@ -166,7 +166,7 @@ async def test_a_wrong_password_is_said_once_without_the_password_and_tried_agai
         with RunningDaemon(config, tmp_path / "log") as run:
             await eventually(lambda: broker.log.count("not authorised") >= 3)
             assert run.stop() == 0
-    complaints = [line for line in run.log.splitlines() if line.startswith("WARNING The broker at")]
+    complaints = [line for line in run.log.splitlines() if line.startswith("WARNING broker: broker_")]
     assert len(complaints) == 1
     assert "refuses the connection: not authorized" in complaints[0]
     assert WRONG_WORD not in run.log
