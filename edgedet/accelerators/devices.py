@@ -15,6 +15,7 @@ _USB_IDS = {"1a6e:089a": False, "18d1:9302": True}
 """Vendor and product, and whether it runs its firmware: libedgetpu loads that at the first use after it got power, and
 then both the id and the device node change."""
 _USB3_MBPS = 5000
+_READ_WRITE = 0o6
 _COLDEST_C, _HOTTEST_C = -40.0, 125.0
 """Beyond these the sensor is not answering: a dead chip reads -87.9 degrees for ever (google-coral/edgetpu#843)."""
 _FIRST_TRIP_C = 84.8
@@ -70,6 +71,23 @@ def find(root: Path = _ROOT) -> tuple[EdgeTpu, ...]:
 def may_open(tpu: EdgeTpu, root: Path = _ROOT) -> bool:
     """Whether this user may read and write the device's node."""
     return os.access(_below(root, tpu.node), os.R_OK | os.W_OK)
+
+
+def is_permitted(tpu: EdgeTpu, root: Path = _ROOT) -> bool:
+    """Whether mode and group of the device's node let this user in: what `may_open` refuses then, a cgroup refuses."""
+    try:
+        status = _below(root, tpu.node).stat()
+    except OSError:
+        return False
+    if os.geteuid() == 0:
+        return True
+    if status.st_uid == os.geteuid():
+        granted = status.st_mode >> 6
+    elif status.st_gid in {os.getegid(), *os.getgroups()}:
+        granted = status.st_mode >> 3
+    else:
+        granted = status.st_mode
+    return granted & _READ_WRITE == _READ_WRITE
 
 
 def holder_of(tpu: EdgeTpu, root: Path = _ROOT) -> Holder | None:

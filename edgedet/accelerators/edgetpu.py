@@ -115,7 +115,14 @@ def explain(reason: str, wish: str, seen: tuple[devices.EdgeTpu, ...]) -> Accele
             code="edgetpu_absent",
         )
     tpu = suited[number]
-    if not devices.may_open(tpu):
+    may_open = devices.may_open(tpu)
+    if not may_open and devices.is_permitted(tpu):
+        return AcceleratorError(
+            f"the Edge TPU {tpu.name} is closed to this process, though the permissions of {tpu.node} are not{words}",
+            hint="The service began before its driver: `sudo systemctl restart edgedet`. A container needs `--device`.",
+            code="edgetpu_no_permission",
+        )
+    if not may_open:
         return AcceleratorError(
             f"the Edge TPU {tpu.name} may not be opened: no permission for {tpu.node}{words}",
             hint="Put the user into the group that udev gives it: plugdev for USB, apex for PCIe; then log in again.",

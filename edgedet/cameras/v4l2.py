@@ -99,9 +99,16 @@ def _refusal(device: str, error: FFmpegError) -> SourceError:
                 hint=f"`fuser -v {device}` shows which one; end it.",
                 code="camera_busy",
             )
-        case errno.EACCES | errno.EPERM:
+        case errno.EACCES:
             return SourceError(
                 f"{device}: no permission to open it", hint="Add the user of edgedet to the group `video`."
+            )
+        case errno.EPERM:
+            # The kernel asks the cgroup last: mode and group of the node have let it pass.
+            return SourceError(
+                f"{device} is closed to this process, though its permissions are not",
+                hint="The service began before the camera's driver: `sudo systemctl restart edgedet`. "
+                "A container needs `--device`.",
             )
         case errno.ENOTTY | errno.EISDIR:
             return SourceError(f"{device} is no camera", hint="`ls /dev/v4l/by-id` shows the cameras there are.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,13 +17,21 @@ pytestmark = pytest.mark.timeout(400)
 
 PYTHON = "/usr/lib/edgedet/venv/bin/python3"
 HANG = """\
-# Put into the daemon's Python by the test: SIGUSR1 makes the main thread wait for ever, as a deadlock would.
-import signal, time
+# Put into the daemon's Python by the test: SIGUSR1 makes the main thread wait for ever, as a deadlock would; so does
+# the import of a module that the environment names.
+import os, signal, sys, time
 def hangs_for_ever(*_):
     while True:
         time.sleep(60)
+class Imports:
+    def find_spec(self, name, *_):
+        if name == os.environ.get("HANGS_AT_IMPORT_OF"):
+            hangs_for_ever()
 signal.signal(signal.SIGUSR1, hangs_for_ever)
+sys.meta_path.insert(0, Imports())
 """
+DRIVERS = {"mc", "videodev", "usbcore", "apex"}
+RESET_SOCKET = "edgedet-reset-edgetpu.socket"
 
 
 @pytest.fixture
@@ -56,6 +65,20 @@ def _configure(
         stdin="version: 1\ndevice: dev\ndetector: {model: demo_model, accelerators: [cpu]}\n"
         f"mqtt: {{url: 'mqtt://127.0.0.1:1883', username: edgedet}}\ncameras:\n{cameras}",
     )
+
+
+@contextmanager
+def _changed(machine: Booted, unit: str, text: str) -> Iterator[None]:
+    """A drop-in for the unit."""
+    folder = f"/run/systemd/system/{unit}.d"
+    machine.run("mkdir", folder)
+    machine.run("tee", f"{folder}/test.conf", stdin=text)
+    machine.run("systemctl", "daemon-reload")
+    try:
+        yield
+    finally:
+        machine.run("rm", "-r", folder)
+        machine.run("systemctl", "daemon-reload")
 
 
 def _main_pid(machine: Booted) -> str:
@@ -121,6 +144,29 @@ def test_systemd_finds_the_unit_well_shut_in(machine: Booted) -> None:
 def test_systemd_understands_every_line_of_the_unit(machine: Booted) -> None:
     found = machine.run("systemd-analyze", "verify", "--man=no", UNIT)
     assert found.stderr == ""
+
+
+def test_the_drivers_of_its_devices_are_asked_for_before_it_starts_and_may_be_missing(machine: Booted) -> None:
+    _configure(machine)
+    # Not skipped for want of a capability that a container lacks; what loads modules fails then, as it is not here.
+    asked = "[Unit]\nConditionCapability=\n[Service]\nExecStartPre=mkdir -p /run/asked-for/%i\n"
+    with _changed(machine, "modprobe@.service", asked):
+        machine.run("systemctl", "start", UNIT)
+    assert set(machine.run("ls", "/run/asked-for").stdout.split()) == DRIVERS
+    started = int(machine.property(UNIT, "ExecMainStartTimestampMonotonic"))
+    for driver in DRIVERS:
+        assert 0 < int(machine.property(f"modprobe@{driver}.service", "InactiveEnterTimestampMonotonic")) <= started
+    assert machine.run("systemctl", "--failed", "--no-legend").stdout == ""
+
+
+def test_the_socket_of_the_reset_helper_goes_with_its_unit(machine: Booted) -> None:
+    (path,) = re.findall(r"/\S+", machine.property(RESET_SOCKET, "Listen"))
+    assert machine.run("stat", "-c", "%F %U:%G %a", path).stdout == "socket root:edgedet 660\n"
+    machine.run("systemctl", "stop", RESET_SOCKET)
+    try:
+        assert machine.run("test", "-e", path, check=False).returncode == 1
+    finally:
+        machine.run("systemctl", "start", RESET_SOCKET)
 
 
 def test_the_journal_can_be_asked_by_code_camera_and_kind(service: Booted) -> None:
@@ -229,6 +275,29 @@ def test_a_main_loop_that_hangs_is_started_again_and_its_stacks_are_kept(
     assert "ended: watchdog" in words
     assert "hangs_for_ever" in words
     assert "broker_unreachable" in words
+
+
+def test_a_daemon_that_hangs_as_it_stops_is_ended_and_its_stacks_are_kept(service_that_can_hang: Booted) -> None:
+    service = service_that_can_hang
+    until(lambda: _is_watching(service), "the camera watches")
+    with _changed(service, UNIT, "[Service]\nTimeoutStopSec=5\n"):
+        service.run("sh", "-c", f"kill -USR1 {_main_pid(service)}")
+        service.run("systemctl", "stop", UNIT)
+    (words,) = _last_words(service)
+    assert "ended: timeout (killed ABRT)" in words
+    assert "hangs_for_ever" in words
+    assert "broker_unreachable" in words
+
+
+def test_a_daemon_that_hangs_as_it_starts_is_ended_and_its_stacks_are_kept(service_that_can_hang: Booted) -> None:
+    service = service_that_can_hang
+    service.run("systemctl", "stop", UNIT)
+    hangs = "[Service]\nTimeoutStartSec=5\nRestart=no\nEnvironment=HANGS_AT_IMPORT_OF=edgedet.app.daemon\n"
+    with _changed(service, UNIT, hangs):
+        assert service.run("systemctl", "start", UNIT, check=False).returncode != 0
+    (words,) = _last_words(service)
+    assert "ended: timeout (killed ABRT)" in words
+    assert "hangs_for_ever" in words
 
 
 def test_a_wrong_configuration_is_not_started_again(service: Booted) -> None:

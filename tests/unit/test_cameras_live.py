@@ -70,6 +70,7 @@ def test_a_file_that_is_no_v4l2_device_is_refused() -> None:
     [
         (errno.EBUSY, "camera_busy", "in use by another program"),
         (errno.EACCES, "camera_absent", "no permission"),
+        (errno.EPERM, "camera_absent", "closed to this process"),
         (errno.EINVAL, "camera_absent", "refuses the size, rate or format"),
         (errno.EIO, "camera_absent", "cannot be opened"),
     ],
@@ -84,3 +85,13 @@ def test_what_the_kernel_says_of_a_v4l2_device_becomes_plain_words(
     with pytest.raises(SourceError, match=says) as caught, v4l2.open_camera(v4l2.Settings()):
         pytest.fail("opened")
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("number", "advice"), [(errno.EACCES, "group `video`"), (errno.EPERM, "systemctl restart")])
+def test_a_group_that_is_missing_is_told_from_a_service_that_came_before_the_cameras_driver(
+    monkeypatch: pytest.MonkeyPatch, number: int, advice: str
+) -> None:
+    monkeypatch.setattr(av, "open", lambda *_arguments, **_options: av.error.err_check(-number))
+    with pytest.raises(SourceError) as caught, v4l2.open_camera(v4l2.Settings()):
+        pytest.fail("opened")
+    assert advice in caught.value.hint

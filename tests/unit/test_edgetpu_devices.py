@@ -180,6 +180,23 @@ def test_a_device_without_permission_is_told_with_its_node_and_group() -> None:
     assert "plugdev" in error.hint
 
 
+def test_a_device_that_only_the_services_own_cgroup_refuses_wants_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = tmp_path / "apex_0"
+    node.touch(mode=0o600)
+    # As access(2) answers for a device that the cgroup does not allow, which not every machine can be made to do.
+    monkeypatch.setattr("os.access", lambda *_arguments: False)
+    error = explain("", "pci:0", (EdgeTpu("pci:0", "apex_0", node),))
+    assert error.code == "edgetpu_no_permission"
+    assert "sudo systemctl restart edgedet" in error.hint
+    node.chmod(0o060)
+    monkeypatch.setattr("os.geteuid", lambda: node.stat().st_uid + 1)
+    monkeypatch.setattr("os.getgroups", list)
+    monkeypatch.setattr("os.getegid", lambda: node.stat().st_gid + 1)
+    assert "apex" in explain("", "pci:0", (EdgeTpu("pci:0", "apex_0", node),)).hint
+
+
 def test_a_device_that_is_there_and_free_and_does_not_open_wants_its_plug_pulled(tmp_path: Path) -> None:
     node = tmp_path / "apex_0"
     node.touch()
