@@ -75,6 +75,7 @@ def main() -> None:
     if given.lock:
         LOCK.write_text("\n".join(_locked()) + "\n", encoding="utf-8")
         return
+    os.umask(0o022)  # what dpkg-deb asks of DEBIAN/, and who installs the package of the file that it is
     given.into.mkdir(parents=True, exist_ok=True)
     for suite in SUITES.values() if given.suite == "all" else [SUITES[given.suite]]:
         for architecture in MACHINES if given.architecture == "all" else [given.architecture]:
@@ -233,9 +234,12 @@ def _date() -> int:
     """Seconds since 1970 of the last commit, or of the build where there are no commits."""
     if stated := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(stated)
-    asked = subprocess.run(
-        ["git", "-C", SOURCE, "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False
-    )
+    try:
+        asked = subprocess.run(
+            ["git", "-C", SOURCE, "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return int(time.time())  # a source archive, on a machine without git
     return int(asked.stdout) if asked.returncode == 0 and asked.stdout.strip() else int(time.time())
 
 
@@ -264,9 +268,19 @@ def _control(root: Path, scratch: Path, suite: Suite, architecture: str, full: s
         (folder / script.name).chmod(0o755)
     # What preinst asks about the configuration before anything of an older version is replaced.
     with tarfile.open(folder / "new-version.tar.gz", "w:gz") as bundle:
-        bundle.add(scratch / "source/edgedet", "edgedet", filter=lambda each: None if "/data/" in each.name else each)
-        bundle.add(CHECK, CHECK.name)
+        bundle.add(scratch / "source/edgedet", "edgedet", filter=_for_the_check)
+        bundle.add(CHECK, CHECK.name, filter=_for_the_check)
     (folder / "new-version.tar.gz").chmod(0o644)
+
+
+def _for_the_check(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Root's and for all to read, whoever builds it with whatever umask; without the data, which no check looks at."""
+    if "/data/" in entry.name:
+        return None
+    entry.mode = 0o755 if entry.isdir() else 0o644
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    return entry
 
 
 def _write_gz(path: Path, data: bytes) -> None:

@@ -19,7 +19,8 @@ def build_package(
     """The .deb, in the folder `into`; takes some 20 s."""
     command: list[str | Path] = [sys.executable, source / "deploy/debian/build.py", "--fast", "--into", into]
     command += ["--suite", suite, "--architecture", architecture, *([f"--version={version}"] if version else [])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # As a careful administrator has it, so that what is inside owes nothing to a kind one.
+    done = subprocess.run(command, capture_output=True, text=True, check=False, umask=0o077)
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.split("  ")[0])
 
