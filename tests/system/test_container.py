@@ -16,7 +16,7 @@ from integration.broker import Broker, Subscriber
 from system.booted import until
 from system.engine import Engine, EngineUnavailable
 from system.packages import SOURCE
-from system.roots import RootUnavailable, debian_root
+from system.roots import MACHINE, RootUnavailable, debian_root
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -186,3 +186,23 @@ def test_a_configuration_that_will_not_do_is_told_with_its_place_and_ends_it_wit
     assert ended.returncode == 78
     assert re.search(f"/etc/edgedet/edgedet.yaml{told}", ended.stderr), ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_of_two_versions_neither_is_taken_by_chance(kitchen: Kitchen):
+    (_, build), _ = blocks()
+    other = kitchen.checkout / f"dist/edgedet_0.0.9+deb13_{MACHINE}.deb"
+    other.touch()
+    try:
+        refused = kitchen.typed(build, check=False)
+    finally:
+        other.unlink()
+    assert refused.returncode != 0
+    assert "one package is wanted" in refused.stderr
+    assert other.name in refused.stderr
+
+
+def test_without_a_package_it_says_what_makes_one(kitchen: Kitchen):
+    (_, build), _ = blocks()
+    refused = kitchen.typed(build.removesuffix("dist") + "config", check=False)
+    assert refused.returncode != 0
+    assert f"_{MACHINE}.deb: make deb" in refused.stderr
