@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -45,8 +46,26 @@ def changed_source(folder: Path) -> Path:
     return folder
 
 
+def download_as_documented(scratch: Path) -> Path:
+    """The folder with all that pip asks for on a Debian with this Python: what docs/installation.md says fills it.
+
+    `scratch` is a new folder.
+    """
+    section = (SOURCE / "docs/installation.md").read_text(encoding="utf-8").partition("\n## From a checkout\n")[2]
+    commands = section.partition("```sh\n")[2].partition("```")[0]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    typed = ["bash", "-e", "-c", commands]
+    subprocess.run(typed, cwd=copied_source(scratch), env={**os.environ, "PATH": path}, check=True)
+    return scratch / "wheels"
+
+
+def has_this_python(suite: str) -> bool:
+    """Whether wheels for the Python that runs the tests are for `suite` too."""
+    return _PYTHON[suite] == f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
 def download_wheels(folder: Path, suite: str) -> None:
-    """Put all that pip asks for when edgedet is installed on `suite` into the new folder `folder`."""
+    """Put the same into the new folder `folder`, for a `suite` that has another Python."""
     fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--quiet", "--disable-pip-version-check"]
     fetch += ["--dest", str(folder), "--only-binary=:all:", f"--python-version={_PYTHON[suite]}", "--no-deps"]
     for what in (["--require-hashes", "-r", str(SOURCE / "deploy/debian/wheels.txt")], ["setuptools>=77"]):

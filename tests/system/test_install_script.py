@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from system.booted import Booted
-from system.packages import changed_source, copied_source, download_wheels
+from system.packages import changed_source, copied_source, download_as_documented, download_wheels, has_this_python
 from system.places import CONFIG, UNIT
 from system.roots import RootUnavailable, debian_root, layer
 from system.test_package import accounts, files_of
@@ -26,7 +26,10 @@ def wheels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     except RootUnavailable as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("wheels") / request.param
-    download_wheels(folder, request.param)
+    if has_this_python(request.param):
+        download_as_documented(tmp_path_factory.mktemp("checkout")).rename(folder)
+    else:
+        download_wheels(folder, request.param)
     return folder
 
 
