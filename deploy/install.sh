@@ -2,12 +2,14 @@
 # Installs edgedet on Raspberry Pi OS (64-bit) or Debian, 12 "bookworm" or later: run it with --help.
 set -eu
 umask 022  # the daemon reads what root installs
+PATH=$PATH:/usr/sbin:/sbin  # a plain `su` leaves them out
 
 opt=/opt/edgedet
 etc=/etc/edgedet
 state=/var/lib/edgedet
 config=$etc/edgedet.yaml
 command=/usr/local/bin/edgedet
+helper=edgedet-reset-edgetpu.socket
 
 usage() {
     cat <<'USAGE'
@@ -30,14 +32,17 @@ USAGE
 }
 
 say() { echo "edgedet: $*"; }
+warn() { for line in "$@"; do echo "edgedet: $line" >&2; done; }
 fail() {
     code=$1
     shift
-    for line in "$@"; do echo "edgedet: $line" >&2; done
+    warn "$@"
     exit "$code"
 }
 release_says() { sed -n "s/^$1=//p" /etc/os-release | tr -d '"'; }  # NAME
 booted() { [ -d /run/systemd/system ]; }
+# A link counts whatever it points to: the disk that the file lies on may not be mounted.
+configured() { [ -e "$config" ] || [ -L "$config" ]; }
 
 task=install wheel='' links='' start=yes
 while [ $# -gt 0 ]; do
@@ -86,16 +91,20 @@ install_system_packages() {
     for package in python3 python3-venv python3-systemd; do
         installed "$package" || wanted="$wanted $package"
     done
-    # Only Raspberry Pi OS has it. The camera's worker runs on the system's Python, where libcamera's bindings are.
-    if ! installed python3-picamera2 && [ -n "$(apt-cache madison python3-picamera2 2>/dev/null)" ]; then
-        wanted="$wanted python3-picamera2"
-    fi
-    [ -n "$wanted" ] || return 0
-    say "installing$wanted"
     # shellcheck disable=SC2086  # a list of names
-    if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null; then
+    if [ -n "$wanted" ] && ! install_packages $wanted; then
         fail 1 "apt-get could not install$wanted." "Run \`sudo apt-get update\`, then this again."
     fi
+    # Only Raspberry Pi OS has it. The camera's worker runs on the system's Python, where libcamera's bindings are.
+    camera=python3-picamera2
+    installed "$camera" || [ -z "$(apt-cache madison "$camera" 2>/dev/null)" ] || install_packages "$camera" ||
+        warn "apt-get could not install $camera, without which there is no camera of type picamera2. Later:" \
+            "    sudo apt-get update && sudo apt-get install --no-install-recommends $camera"
+}
+
+install_packages() {  # NAME...
+    say "installing $*"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 make_environment() {
@@ -126,7 +135,7 @@ make_environment() {
 }
 
 check_configuration() {
-    [ -e "$config" ] || return 0
+    configured || return 0
     checked=0
     "$new/bin/python" -I "$source/deploy/check_as_daemon.py" "$config" >"$scratch/said" 2>&1 || checked=$?
     [ "$checked" != 0 ] || return 0
@@ -138,11 +147,32 @@ check_configuration() {
         "Mend $config, then run this again."
 }
 
+keep_what_is_replaced() {
+    [ -e "$opt/manifest" ] || return 0
+    { grep -v '/$' "$opt/manifest"; echo "$opt/manifest"; echo "$opt/install.sh"; } |
+        while read -r file; do [ ! -e "$file" ] || echo "$file"; done |
+        tar --create --absolute-names --file "$scratch/replaced" --files-from -
+}
+
+# After `apt-get remove` the package remembers its links. They are install.sh's from here on: a purge of the package must
+# not take them along, nor may it find them missing, and take that for a `systemctl disable`, when it is installed again.
+forget_the_package() {
+    command -v deb-systemd-helper >/dev/null || return 0
+    export DPKG_MAINTSCRIPT_PACKAGE=edgedet
+    deb-systemd-helper purge edgedet.service "$helper" >/dev/null || true
+    deb-systemd-helper unmask edgedet.service "$helper" >/dev/null || true
+}
+
 put_in_place() {
-    missing=
-    for group in video render plugdev apex; do
+    # What is not here yet is remembered: purge takes that away, and nothing else.
+    missing='' user=''
+    for group in edgedet video render plugdev apex; do
         getent group "$group" >/dev/null || missing="$missing $group"
     done
+    getent passwd edgedet >/dev/null || user=missing
+    keep_what_is_replaced
+    touched=yes
+    [ -n "$old" ] || forget_the_package
     "$source/deploy/lay-out" "" local "$new/bin/python" >"$scratch/manifest"
     # What an older version put somewhere else is not left behind.
     if [ -e "$opt/manifest" ]; then
@@ -160,7 +190,8 @@ put_in_place() {
     # While an image is made there may be no /proc, without which it does nothing; the next boot does the rest.
     systemd-tmpfiles --create edgedet.conf 2>/dev/null || install -d -o root -g edgedet -m 750 "$etc"
     [ -z "$missing" ] || echo "$missing" >>"$etc/.groups-made"
-    if [ ! -e "$config" ]; then
+    [ -z "$user" ] || : >"$etc/.user-made"
+    if ! configured; then
         install -o root -g edgedet -m 640 "$source/config/edgedet.yaml" "$config"
         say "$config is new; it has one camera, a Pi's. Adapt it to what you have."
     fi
@@ -172,33 +203,58 @@ switch_to() {  # RELEASE
     ln -sfn "$opt/venv/bin/edgedet" "$command"
 }
 
-start_daemon() {
-    if ! booted; then
-        systemctl enable --quiet edgedet.service edgedet-reset-edgetpu.socket || true
-        return 0
-    fi
+read_units_and_rules() {
+    booted || return 0
     udevadm control --reload 2>/dev/null || true
     udevadm trigger --subsystem-match=usb --subsystem-match=apex --subsystem-match=dma_heap 2>/dev/null || true
+    udevadm trigger --sysname-match=vcio 2>/dev/null || true
     systemctl daemon-reload
+}
+
+runs() {  # or is about to: after a crash systemd, and then the daemon itself, makes a pause
+    booted || return 1
+    case $(systemctl is-active edgedet.service) in inactive | failed | unknown) return 1 ;; esac
+}
+
+start_daemon() {
     # Enabled once; an administrator's `systemctl disable` is not undone by an upgrade.
-    [ -n "$old" ] || systemctl enable --quiet edgedet.service edgedet-reset-edgetpu.socket
-    [ "$start" = yes ] || return 0
-    systemctl restart edgedet-reset-edgetpu.socket || true
-    if [ -n "$old" ] && ! systemctl is-active --quiet edgedet.service; then
-        say "edgedet.service was not running and was not started"
-        return 0
+    if [ -z "$old" ]; then systemctl enable --quiet edgedet.service "$helper" || true; fi
+    booted && [ "$start" = yes ] || return 0
+    if [ -z "$old" ]; then
+        systemctl restart "$helper" || true
+    else
+        systemctl try-restart "$helper" || true
+        if ! runs; then
+            say "edgedet.service was not running and was not started"
+            return 0
+        fi
     fi
+    restarted=yes
     # Returns when the daemon is ready, which takes neither a camera, nor a model, nor a broker.
-    if systemctl restart edgedet.service; then
+    systemctl restart edgedet.service || fail 1 "the daemon did not start. Why: journalctl -u edgedet"
+}
+
+clear_old_releases() {
+    if runs && [ "$restarted" = no ]; then
+        say "what runs is still the version before, until: sudo systemctl restart edgedet"
         return 0
     fi
-    if [ -n "$old" ]; then
-        switch_to "$old"
-        rm -rf "$new"
-        systemctl restart edgedet.service || true
-        fail 1 "the new version did not start, so the old one was put back. Why: journalctl -u edgedet"
+    for release in "$opt"/releases/*; do
+        [ "$release" = "$new" ] || rm -rf "$release"
+    done
+}
+
+put_back() {
+    take_away "$scratch/manifest" "$opt/manifest"
+    tar --extract --absolute-names --file "$scratch/replaced"
+    switch_to "$old"
+    read_units_and_rules
+    ! booted || systemctl try-restart "$helper"
+    if [ "$restarted" = no ] || systemctl restart edgedet.service; then
+        warn "the old one was put back"
+    else
+        warn "the old one was put back, but it does not start either"
     fi
-    fail 1 "the daemon did not start. Why: journalctl -u edgedet"
 }
 
 name_libedgetpu() {
@@ -217,11 +273,14 @@ name_libedgetpu() {
 
 clean_up() {
     status=$?
-    rm -rf "$scratch"
-    if [ "$done" = no ] && [ -n "$new" ]; then
-        rm -rf "$new"
-        rmdir "$opt/releases" "$opt" 2>/dev/null || true  # empty where this was to be the first
+    set +e  # whatever fails here, the rest is done
+    trap '' HUP INT TERM
+    if [ "$done" = no ]; then
+        [ "$touched" = no ] || [ -z "$old" ] || put_back
+        [ -z "$new" ] || rm -rf "$new"
+        rmdir "$opt/releases" "$opt" 2>/dev/null  # empty where this was to be the first
     fi
+    rm -rf "$scratch"
     exit "$status"
 }
 
@@ -239,53 +298,73 @@ install_edgedet() {
     fi
     old=$(readlink "$opt/venv" 2>/dev/null || true)
     scratch=$(mktemp -d)
-    new=
-    done=no
+    new='' done=no touched=no restarted=no
     trap clean_up EXIT
-    trap 'exit 130' INT TERM
+    trap 'exit 130' HUP INT TERM
     install_system_packages
     make_environment
     check_configuration
     put_in_place
     switch_to "$new"
-    done=yes
+    read_units_and_rules
+    [ -n "$old" ] || done=yes  # there is nothing that could be put back
     start_daemon
-    for release in "$opt"/releases/*; do
-        [ "$release" = "$new" ] || rm -rf "$release"
-    done
+    done=yes
+    clear_old_releases
     say "$("$command" --version | sed 's/.*, //') is installed"
     name_libedgetpu
     say "next:  sudoedit $config && sudo edgedet check && sudo systemctl reload-or-restart edgedet"
     say "       journalctl -fu edgedet"
 }
 
+take_away() {  # MANIFEST...: what they list; folders that somebody else has put something into since are theirs
+    cat "$@" 2>/dev/null | LC_ALL=C sort -ru | while read -r name; do
+        case $name in */) rmdir "$name" 2>/dev/null || true ;; *) rm -f "$name" ;; esac
+    done
+}
+
+remove_folder() {  # FOLDER: prints and leaves what is mounted there or below, a disk for the snapshots
+    if [ -L "$1" ] || [ ! -d "$1" ]; then rm -f "$1"; return 0; fi
+    find "$1" -type d -exec mountpoint -q {} \; -prune -print -o ! -type d -exec rm -f {} + || true
+    find "$1" -type d -exec mountpoint -q {} \; -prune -o -type d -print | LC_ALL=C sort -r | while read -r name; do
+        rmdir "$name" 2>/dev/null || true
+    done
+}
+
 uninstall() {
     if booted && [ -e "$opt/manifest" ]; then
-        systemctl disable --now --quiet edgedet.service edgedet-reset-edgetpu.socket 2>/dev/null || true
+        systemctl disable --now --quiet edgedet.service "$helper" 2>/dev/null || true
     fi
-    made=$(cat "$etc/.groups-made" 2>/dev/null || true)
-    if [ -e "$opt/manifest" ]; then
-        grep -v '/$' "$opt/manifest" | while read -r file; do rm -f "$file"; done
-        # Folders that somebody else has put something into since are theirs.
-        grep '/$' "$opt/manifest" | sort -r | while read -r folder; do rmdir "$folder" 2>/dev/null || true; done
-    fi
-    for unit in edgedet.service edgedet-reset-edgetpu.socket; do
+    take_away "$opt/manifest"
+    for unit in edgedet.service "$helper"; do
         find /etc/systemd/system -name "$unit" -type l -delete 2>/dev/null || true
     done
     case $(readlink "$command" 2>/dev/null || true) in "$opt"/*) rm -f "$command" ;; esac
-    rm -rf "$opt"
+    rm -rf "$opt" "/run/$helper"
     ! booted || systemctl daemon-reload
     if [ "$task" = purge ]; then
-        rm -rf "$etc" "$state" /run/edgedet /etc/systemd/system/edgedet.service.d
-        if getent passwd edgedet >/dev/null; then userdel edgedet || true; fi
-        for group in edgedet $made; do
-            # One that somebody has joined since is theirs.
-            case $(getent group "$group") in *:) groupdel "$group" || true ;; esac
-        done
-        say "edgedet is gone, with configuration and state"
+        purge
     else
         say "edgedet is gone; $etc and $state are still there (--purge takes them away too)"
     fi
+}
+
+purge() {
+    groups=$(cat "$etc/.groups-made" 2>/dev/null || true)
+    user=$([ ! -e "$etc/.user-made" ] || echo edgedet)
+    left=$(remove_folder "$etc"; remove_folder "$state")
+    rm -rf /run/edgedet /etc/systemd/system/edgedet.service.d
+    # The files that could still belong to the user are gone by now.
+    if [ -n "$user" ] && getent passwd "$user" >/dev/null; then userdel "$user" || left="$left user:$user"; fi
+    for group in $groups; do
+        # A user who was here before stays, but not in this. One that somebody else has joined since is theirs.
+        [ -n "$user" ] || gpasswd --delete edgedet "$group" >/dev/null 2>&1 || true
+        case $(getent group "$group") in *:) groupdel "$group" || left="$left group:$group" ;; esac
+    done
+    forget_the_package
+    say "edgedet is gone, with configuration and state"
+    # shellcheck disable=SC2086  # a list
+    [ -z "$left" ] || say "but for what is mounted or could not be removed:" $left
 }
 
 [ "$(id -u)" = 0 ] || fail 1 "this has to be run by root: sudo $0"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 UNIT = "edgedet.service"
+HELPER = "edgedet-reset-edgetpu.socket"
+"""Where the daemon asks root's helper to reset an Edge TPU."""
 CONFIG = "/etc/edgedet/edgedet.yaml"
 PASSWORD = "/etc/edgedet/mqtt-password"
 LAST_WORDS = "/var/lib/edgedet/last-words"

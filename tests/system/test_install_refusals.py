@@ -21,8 +21,10 @@ class Entered:
 
     root: Path
 
-    def install(self, *options: str, user: str = "0") -> subprocess.CompletedProcess[str]:
-        as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    def install(
+        self, *options: str, user: str = "0", path: str = "/usr/sbin:/usr/bin:/sbin:/bin"
+    ) -> subprocess.CompletedProcess[str]:
+        as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "env", f"PATH={path}"]
         return subprocess.run(
             ["chroot", self.root, *as_user, "/src/deploy/install.sh", *options],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
@@ -33,10 +35,19 @@ class Entered:
         )
 
     def replace_program(self, name: str, says: str) -> None:
+        self.replace_program_by(name, f"echo {says}")
+
+    def replace_program_by(self, name: str, script: str) -> None:
         program = self.root / "usr/bin" / name
         program.unlink(missing_ok=True)
-        program.write_text(f"#!/bin/sh\necho {says}\n")
+        program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
+
+    def make_the_user(self) -> None:
+        """As an installation does that purge is to take back."""
+        subprocess.run(["chroot", self.root, "useradd", "--system", "edgedet"], check=True)
+        (self.root / "etc/edgedet").mkdir()
+        (self.root / "etc/edgedet/.user-made").touch()
 
 
 @pytest.fixture
@@ -107,6 +118,34 @@ def test_where_pip_finds_no_packages_nothing_is_changed(machine: Entered):
     assert said.returncode == 1
     assert "Nothing was changed" in said.stderr
     assert not any((machine.root / "opt").iterdir())
+
+
+def test_where_apt_cannot_get_the_cameras_package_it_goes_on_without(machine: Entered):
+    machine.replace_program("apt-cache", "'python3-picamera2 | 0.3.31-1'")
+    machine.replace_program_by("apt-get", "exit 100")
+    (machine.root / "empty").mkdir()
+    said = machine.install("--find-links", "/empty").stderr
+    assert "apt-get could not install python3-picamera2" in said
+    assert "sudo apt-get update && sudo apt-get install --no-install-recommends python3-picamera2" in said
+    assert "pip could not install it" in said
+
+
+def test_a_lost_connection_leaves_no_half_installation(machine: Entered):
+    machine.replace_program_by("ln", "kill -HUP $PPID")  # which it calls when its environment is half made
+    assert machine.install().returncode == 130
+    assert not any((machine.root / "tmp").iterdir())
+
+
+def test_purge_finds_the_administrators_programs_where_the_path_lacks_them(machine: Entered):
+    machine.make_the_user()
+    assert machine.install("--purge", path="/usr/bin:/bin").returncode == 0
+    assert "edgedet:" not in (machine.root / "etc/passwd").read_text()
+
+
+def test_purge_says_what_it_could_not_remove(machine: Entered):
+    machine.make_the_user()
+    machine.replace_program_by("userdel", "exit 8")
+    assert "could not be removed: user:edgedet" in machine.install("--purge", path="/usr/bin:/usr/sbin:/bin").stdout
 
 
 def test_taking_it_away_where_it_is_not_is_no_error(machine: Entered):
