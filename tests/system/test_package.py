@@ -12,8 +12,16 @@ import pytest
 
 from system.booted import Booted, until
 from system.packages import build_package, changed_source
-from system.places import CONFIG, UNIT
+from system.places import CONFIG, HELPER, UNIT
 from system.roots import MACHINE, RootUnavailable, debian_root, layer
+from system.traces import (
+    accounts,
+    assert_purged_but_for_the_administrators_own,
+    files_of,
+    make_the_administrators_own,
+    mount_the_administrators_own,
+    record_what_udev_is_asked,
+)
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -69,25 +77,14 @@ def version(machine: Booted) -> str:
     return machine.run("edgedet", "--version").stdout.split()[-1]
 
 
-def files_of(root: Path) -> set[str]:
-    """Every name on the machine, but for what lives in memory or changes with each installation of anything."""
-    passing = ("proc", "sys", "dev", "run", "tmp", "debs", "var/log", "var/cache", "var/tmp", "root")
-    changing = ("var/lib/systemd", "var/lib/apt", "var/lib/dpkg", "etc/.pwd.lock")
-    found = subprocess.run(["find", root, "-xdev", "-printf", "%P\n"], capture_output=True, text=True, check=True)
-    return {name for name in found.stdout.splitlines() if not name.startswith((*passing, *changing))}
-
-
-def accounts(machine: Booted) -> set[str]:
-    lines = machine.run("getent", "passwd").stdout + machine.run("getent", "group").stdout
-    return {line.split(":", 1)[0] for line in lines.splitlines()}
-
-
 def test_one_command_installs_it_without_a_network_and_it_runs_until_it_is_purged_without_a_trace(machine: Booted):
-    files, users = files_of(machine.root), accounts(machine)
+    record_what_udev_is_asked(machine)
+    files, users = files_of(machine), accounts(machine)
     install(machine, "old")
+    assert "trigger --sysname-match=vcio" in machine.run("cat", "/run/asked").stdout
     until(lambda: machine.property(UNIT, "ActiveState") == "active", "the daemon runs")
     assert machine.run("systemctl", "is-enabled", UNIT).stdout.strip() == "enabled"
-    assert machine.property("edgedet-reset-edgetpu.socket", "ActiveState") == "active"
+    assert machine.property(HELPER, "ActiveState") == "active"
     groups = machine.run("id", "-nG", "edgedet").stdout.split()
     assert {"edgedet", "video", "plugdev", "render", "apex"} <= set(groups)
     assert machine.run("stat", "-c", "%U:%G %a", CONFIG).stdout.strip() == "root:edgedet 640"
@@ -97,7 +94,7 @@ def test_one_command_installs_it_without_a_network_and_it_runs_until_it_is_purge
     machine.run("apt-get", "purge", "--yes", "--quiet", "edgedet")
     machine.run("systemctl", "daemon-reload")
     assert machine.property(UNIT, "LoadState") == "not-found"
-    assert files_of(machine.root) - files == set()
+    assert files_of(machine) - files == set()
     assert accounts(machine) - users == set()
 
 
@@ -148,6 +145,32 @@ def test_a_daemon_that_was_switched_off_stays_off_over_an_upgrade(machine: Boote
     install(machine, "new")
     assert machine.run("systemctl", "is-enabled", UNIT, check=False).stdout.strip() == "disabled"
     assert machine.property(UNIT, "ActiveState") == "inactive"
+
+
+@pytest.mark.parametrize("packages", ["trixie"], indirect=True)
+def test_a_package_that_was_built_again_runs_its_own_code_though_size_and_date_of_a_file_are_the_same(
+    machine: Booted,
+):
+    install(machine, "old")
+    # The text that is compiled here is as long and as old as the one that the package brings again.
+    change = (
+        "cp -p __init__.py /was; sed -i s/Detect/Reject/ __init__.py; touch -r /was __init__.py; $0 -m compileall -qf ."
+    )
+    folder = "cd /usr/lib/edgedet/venv/lib/*/site-packages/edgedet/cli"
+    machine.run("sh", "-c", f"{folder} && {change}", "/usr/bin/python3")
+    assert "Reject objects" in machine.run("edgedet", "--help").stdout
+    machine.run("apt-get", "install", "--reinstall", "--yes", "--quiet", "/debs/old.deb")
+    assert "Detect objects" in machine.run("edgedet", "--help").stdout
+
+
+@pytest.mark.parametrize("packages", ["bookworm"], indirect=True)
+def test_purge_spares_what_was_there_before_and_what_is_mounted(machine: Booted):
+    make_the_administrators_own(machine)
+    install(machine, "old")
+    assert machine.run("readlink", CONFIG).stdout == "/mnt/edgedet.yaml\n"
+    mount_the_administrators_own(machine)
+    purged = machine.run("apt-get", "purge", "--yes", "--quiet", "edgedet")
+    assert_purged_but_for_the_administrators_own(machine, purged.stdout + purged.stderr)
 
 
 @pytest.mark.parametrize("packages", ["bookworm"], indirect=True)
