@@ -23,6 +23,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # test presses Ctrl-C on.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # So does nohup with SIGHUP, and a shell that was begun so cannot even trap it. A handler is not inherited.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
     # With pytest-xdist the reporting process keeps the book; its workers only mark their reports.
     if os.environ.get("CI") == "true":
         allowed = load_allowed(Path(__file__).with_name("skips.toml"))
