@@ -1,8 +1,13 @@
-"""The daemon's end of a camera's picture encoder: what was asked for, and who waits for it."""
+"""The daemon's end of a camera's picture encoder: what was asked for, and who waits for it.
+
+A picture lies in its frame's slot until it is taken out, so of one frame the worker makes one at a time: the next would
+be written over the one that nobody has read yet.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from itertools import count
 
@@ -20,6 +25,8 @@ class PictureDesk:
         self._send = send
         self._numbers = count()
         self._waiting: dict[int, tuple[Frame, asyncio.Future[bytes]]] = {}
+        self._next: dict[int, deque[bytes]] = {}
+        """By slot that the worker has a request for: the requests after it."""
         self._closed = False
 
     def ask(self, frame: Frame, order: PictureOrder) -> asyncio.Future[bytes] | None:
@@ -32,8 +39,12 @@ class PictureDesk:
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._waiting[number] = (frame.keep(), future)
         stamp = frame.stamp
-        request = PictureRequest(number, frame.slot, frame.pixel_format, stamp.width, stamp.height, order)
-        self._send(pack_request(request))
+        request = pack_request(PictureRequest(number, frame.slot, frame.pixel_format, stamp.width, stamp.height, order))
+        if frame.slot in self._next:
+            self._next[frame.slot].append(request)
+        else:
+            self._next[frame.slot] = deque()
+            self._send(request)
         return future
 
     def answered(self, message: bytes) -> None:
@@ -48,7 +59,14 @@ class PictureDesk:
                 future.set_exception(WorkerError(f"{self._name}: no picture: {answer.reason or 'it does not fit'}"))
             else:
                 future.set_result(bytes(full[answer.offset : answer.offset + answer.length]))
+        self._go_on(frame.slot)
         frame.release()
+
+    def _go_on(self, slot: int) -> None:
+        if self._next[slot]:
+            self._send(self._next[slot].popleft())
+        else:
+            del self._next[slot]
 
     def close(self, error: WorkerLost) -> None:
         """The worker has gone: nobody waits any longer."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -248,6 +249,15 @@ async def test_a_picture_that_cannot_be_made_is_refused_with_the_reason(camera_s
         again = frame.jpeg(PictureOrder())
         assert again is not None
         assert decoded(await again).shape == (240, 320, 3)
+
+
+async def test_pictures_of_one_frame_that_are_asked_for_at_once_are_each_their_own(camera_spec: CameraSpec) -> None:
+    async with first_frame(replace(camera_spec, full_view=True)) as (_, frame):
+        futures = [frame.jpeg(PictureOrder(widest=widest)) for widest in (320, 160, 80)]
+        # Nobody reads meanwhile: the worker is as far ahead as it may be.
+        time.sleep(0.5)  # noqa: ASYNC251
+        widths = [decoded(await future).shape[1] for future in futures if future is not None]
+    assert widths == [320, 160, 80]
 
 
 async def test_capture_goes_on_while_pictures_are_made(camera_spec: CameraSpec) -> None:
