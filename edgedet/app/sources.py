@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgedet.errors import UsageError
+from edgedet.paths import seen
 
 PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"))
 """What counts as a picture by its name; everything else that is a file is tried as a video."""
@@ -32,7 +32,7 @@ class NamedSource:
     @property
     def is_picture(self) -> bool:
         """One still picture."""
-        return self.is_still and not _seen(Path(self.given).is_dir)
+        return self.is_still and not seen(Path(self.given).is_dir)
 
     @property
     def is_camera(self) -> bool:
@@ -59,18 +59,10 @@ def source_of(given: str) -> NamedSource:
             return source_of(given.removeprefix("file://"))
         raise UsageError(f"{given}: no source reads {scheme}://", hint="Addresses begin with rtsp:// or rtsps://.")
     path = Path(given)
-    if given == "synthetic" and not _seen(path.exists):
+    if given == "synthetic" and not seen(path.exists):
         return NamedSource(given, {"type": "synthetic", "frames": 300})
-    if given.startswith(_CAMERA_DEVICES) or _seen(path.is_char_device):
+    if given.startswith(_CAMERA_DEVICES) or seen(path.is_char_device):
         return NamedSource(given, {"type": "v4l2", "device": given})
-    if given.endswith("/") or _seen(path.is_dir) or path.suffix.lower() in PICTURE_SUFFIXES:
+    if given.endswith("/") or seen(path.is_dir) or path.suffix.lower() in PICTURE_SUFFIXES:
         return NamedSource(given, {"type": "images", "path": given})
     return NamedSource(given, {"type": "video", "path": given})
-
-
-def _seen(look: Callable[[], bool]) -> bool:
-    """What a look at a path says; no, where it is closed to us."""
-    try:
-        return look()
-    except OSError:
-        return False

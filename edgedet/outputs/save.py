@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from edgedet.errors import EdgedetError, UsageError
+from edgedet.paths import seen
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -212,17 +213,17 @@ def _one_file_for_many(path: Path) -> UsageError:
 def _refuse_many(path: Path, sources: Sequence[str]) -> None:
     """A camera is none: one picture of it is the first."""
     files = [Path(source) for source in sources if "://" not in source]
-    if len(sources) > 1 or any(_seen(file.is_dir) or file.suffix.lower() in VIDEO_SUFFIXES for file in files):
+    if len(sources) > 1 or any(seen(file.is_dir) or file.suffix.lower() in VIDEO_SUFFIXES for file in files):
         raise _one_file_for_many(path)
 
 
 def _refuse_sources_in(folder: Path, sources: Sequence[str]) -> None:
     """Pictures keep their names, so they cannot go where they come from."""
     for source in map(Path, sources):
-        is_folder = _seen(source.is_dir)
+        is_folder = seen(source.is_dir)
         home = source if is_folder else source.parent
         keeps_name = is_folder or source.suffix.lower() in IMAGE_SUFFIXES
-        if keeps_name and _seen(source.exists) and folder.is_dir() and folder.samefile(home):
+        if keeps_name and seen(source.exists) and folder.is_dir() and folder.samefile(home):
             raise UsageError(
                 f"--save {folder}: that is where {source} is, and would be written over",
                 hint="Give another folder.",
@@ -250,11 +251,3 @@ def _with_reason(path: Path, step: Callable[[], _Found]) -> _Found:
     except OSError as error:
         hint = _FORBIDDEN if isinstance(error, PermissionError) else "Give another place."
         raise UsageError(f"--save {path}: {error.strerror or error}", hint=hint) from error
-
-
-def _seen(look: Callable[[], bool]) -> bool:
-    """What a look at a source says; no, where it is closed to us: why it cannot be read is its driver's to say."""
-    try:
-        return look()
-    except OSError:
-        return False

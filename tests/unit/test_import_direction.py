@@ -19,7 +19,7 @@ PACKAGE = Path(edgedet.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = (
-    ("types", "errors", "geometry", "clock"),
+    ("types", "errors", "geometry", "clock", "paths"),
     (
         "channel",
         "stage_times",
