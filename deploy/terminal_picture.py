@@ -70,14 +70,21 @@ def colours(style: Style) -> tuple[Rgb, Rgb]:
         colour = getattr(style, str(part))
         if colour is None or colour.type is ColorType.DEFAULT:
             return default
-        return tuple(colour.get_truecolor(THEME))
+        red, green, blue = colour.get_truecolor(THEME)
+        return red, green, blue
 
     front, back = rgb("color", FOREGROUND), rgb("bgcolor", BACKGROUND)
     if style.reverse:
         front, back = back, front
     if style.dim:
-        front = tuple((f + b) // 2 for f, b in zip(front, back, strict=True))
+        red, green, blue = ((f + b) // 2 for f, b in zip(front, back, strict=True))
+        front = red, green, blue
     return front, back
+
+
+def styles_at(line: Text, column: int) -> list[Style]:
+    """What the escape sequences say of a cell."""
+    return [s.style for s in line.spans if s.start <= column < s.end and isinstance(s.style, Style)]
 
 
 def draw(lines: list[Text], columns: int) -> Image.Image:
@@ -89,7 +96,7 @@ def draw(lines: list[Text], columns: int) -> Image.Image:
     bold = ImageFont.truetype(str(FONTS / "DejaVuSansMono-Bold.ttf"), 16)
     for row, line in enumerate(lines):
         for column, character in enumerate(line.plain[:columns]):
-            style = Style.combine([Style(), *(s.style for s in line.spans if s.start <= column < s.end)])
+            style = Style.combine([Style(), *styles_at(line, column)])
             front, back = colours(style)
             x, y = MARGIN + column * width, MARGIN + row * height
             pen.rectangle((x, y, x + width - 1, y + height - 1), fill=back)

@@ -51,6 +51,15 @@ class Letterbox:
             _clip((box.y2 * self.view_height - self.top) / self.inner_height),
         )
 
+    def to_view(self, box: Box) -> Box:
+        """The inverse of `to_frame`, for boxes inside the frame."""
+        return Box(
+            (box.x1 * self.inner_width + self.left) / self.view_width,
+            (box.y1 * self.inner_height + self.top) / self.view_height,
+            (box.x2 * self.inner_width + self.left) / self.view_width,
+            (box.y2 * self.inner_height + self.top) / self.view_height,
+        )
+
 
 def _clip(value: float) -> float:
     return 0.0 if value < 0.0 else 1.0 if value > 1.0 else value

@@ -86,7 +86,8 @@ def convert(weights: Path, data: Path, head: str, calibrate_on: int) -> bytes:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
-    return converter.convert()
+    written: bytes = converter.convert()
+    return written
 
 
 def write(path: Path, model: bytes) -> None:

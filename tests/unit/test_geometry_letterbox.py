@@ -15,16 +15,6 @@ SIDES = st.integers(1, 4096)
 FRACTIONS = st.floats(0, 1)
 
 
-def in_view(fit: Letterbox, box: Box) -> Box:
-    """Where a box of the frame lies in the view: what `to_frame` has to take back."""
-    return Box(
-        (box.x1 * fit.inner_width + fit.left) / fit.view_width,
-        (box.y1 * fit.inner_height + fit.top) / fit.view_height,
-        (box.x2 * fit.inner_width + fit.left) / fit.view_width,
-        (box.y2 * fit.inner_height + fit.top) / fit.view_height,
-    )
-
-
 @given(SIDES, SIDES, SIDES, SIDES)
 def test_the_frame_lies_inside_the_view_and_touches_two_sides_of_it(w: int, h: int, view_w: int, view_h: int) -> None:
     fit = Letterbox.fit(w, h, view_w, view_h)
@@ -48,7 +38,7 @@ def test_there_and_back_is_where_it_was(
     w: int, h: int, view_w: int, view_h: int, corners: tuple[float, float, float, float]
 ) -> None:
     fit = Letterbox.fit(w, h, view_w, view_h)
-    back = fit.to_frame(in_view(fit, Box(*corners)))
+    back = fit.to_frame(fit.to_view(Box(*corners)))
     assert (back.x1, back.y1, back.x2, back.y2) == pytest.approx(corners, abs=1e-9)
 
 
@@ -67,7 +57,7 @@ def test_arrays_of_boxes_go_where_single_boxes_go(
 @given(st.integers(2, 4096), st.integers(2, 4096))
 def test_a_box_over_the_whole_frame_stays_the_whole_frame(w: int, h: int) -> None:
     fit = Letterbox.fit(w, h, 320, 320)
-    view = in_view(fit, Box(0, 0, 1, 1))
+    view = fit.to_view(Box(0, 0, 1, 1))
     moved = to_frame(np.array([[view.x1, view.y1, view.x2, view.y2]], np.float32), fit)
     assert moved[0] == pytest.approx([0, 0, 1, 1], abs=1e-5 * 320 / min(fit.inner_width, fit.inner_height))
 
